@@ -1,0 +1,1 @@
+"""Talka: the place where a smart-specialisation ecosystem does its work."""
