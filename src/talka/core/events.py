@@ -1,0 +1,282 @@
+"""The record: what every verb did, sealed in batches into a hash chain that anyone can check.
+
+Sealing runs off the write path. A batch's leaves are commitments to each event's content, salted value
+by value, so that a personal value can be erased later while the chain still verifies (the commitment
+stays). The signed head of the chain is also written to a file beside the database, and should be copied
+to another machine: whoever owns the database cannot rebuild a chain that agrees with a head kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from talka.core import chain, outbox
+from talka.core.actions import Touch
+from talka.core.models import Change, Delivery, Event, Noun, Seal
+
+GENESIS = "0" * 64
+BATCH = 1000
+
+
+def is_subject(thing: Any) -> bool:
+    """Whether an event can be about this thing: a saved row of the house."""
+    return isinstance(thing, Noun) and thing.pk is not None
+
+
+def kind_of(subject: Any) -> str:
+    """ "plan.measure" for a row; "hub" for the whole house."""
+    return subject.kind() if hasattr(subject, "kind") else "hub"
+
+
+def write(verb: str, *, by: Any, subject: Any, touches: Sequence[Touch], at: datetime) -> Event:
+    """Writes the one event of a verb with its changes, and puts it in the outbox of its subscribers."""
+    event = Event.objects.create(
+        verb=verb,
+        at=at,
+        by_id=by.pk,
+        by_name=str(by)[:300],
+        by_salt=chain.new_salt(),
+        subject_kind=kind_of(subject),
+        subject_id=subject.pk,
+        subject_name=str(subject)[:500],
+        ecosystem_id=getattr(subject, "ecosystem_id", None),
+    )
+    Change.objects.bulk_create(
+        (
+            Change(
+                event=event,
+                subject_kind=kind_of(touch.subject),
+                subject_id=touch.subject.pk,
+                subject_name=str(touch.subject)[:500],
+                kind=touch.kind,
+                fields={
+                    name: {"from": _plain(old), "to": _plain(new), "salt": chain.new_salt()}
+                    for name, (old, new) in touch.fields.items()
+                },
+            )
+            for touch in touches
+        ),
+        batch_size=500,
+    )
+    Delivery.objects.bulk_create(
+        Delivery(event=event, subscriber=name, due=at) for name in outbox.subscribers_of(verb)
+    )
+    return event
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it, the same before and after the database has kept it."""
+    return value if value is None or isinstance(value, bool | int | str) else json.loads(chain.canonical(value))
+
+
+# ---------------------------------------------------------------- reading
+
+def history(subject: Noun) -> QuerySet[Change]:
+    """Every change ever made to this row, newest first, with its event."""
+    return (
+        Change.objects.filter(subject_kind=subject.kind(), subject_id=subject.pk)
+        .select_related("event")
+        .order_by("-id")
+    )
+
+
+def since(subject: Noun, revision: int) -> list[Change]:
+    """The changes made to a row after `revision`, newest first: what a reader of that revision has not seen."""
+    return list(history(subject).filter(kind="changed")[: max(subject.revision - revision, 0)])
+
+
+# ---------------------------------------------------------------- sealing
+
+def _leaf(event: Event, changes: Iterable[Change]) -> bytes:
+    entry = {
+        "id": event.pk,
+        "verb": event.verb,
+        "at": event.at,
+        "subject": [event.subject_kind, event.subject_id, event.ecosystem_id],
+        "by": event.erased.get("by") or chain.commit(event.by_salt, [event.by_id, event.by_name]),
+        "name": event.erased.get("name") or chain.commit(event.by_salt, event.subject_name),
+        "changes": [
+            [c.pk, c.subject_kind, c.subject_id, c.kind, _name_commitment(c, event), _fields(c)] for c in changes
+        ],
+    }
+    return chain.leaf(entry)
+
+
+def _name_commitment(change: Change, event: Event) -> str:
+    return event.erased.get(f"name:{change.pk}") or chain.commit(event.by_salt, change.subject_name)
+
+
+def _fields(change: Change) -> dict[str, str]:
+    return {
+        name: entry.get("erased") or chain.commit(entry["salt"], [name, entry["from"], entry["to"]])
+        for name, entry in change.fields.items()
+    }
+
+
+def _leaves(events: Sequence[Event]) -> list[bytes]:
+    changes: dict[int, list[Change]] = {event.pk: [] for event in events}
+    for change in Change.objects.filter(event__in=events).order_by("id"):
+        changes[change.event_id].append(change)
+    return [_leaf(event, changes[event.pk]) for event in events]
+
+
+def key_path() -> Path:
+    """Where the signing key of the record lives."""
+    return Path(settings.HOME) / "audit" / "signing.key"
+
+
+def heads_path() -> Path:
+    """Where signed heads are also written, one JSON object a line; to be copied to another machine."""
+    return Path(settings.HOME) / "audit" / "heads.jsonl"
+
+
+def seal(now: datetime | None = None) -> list[Seal]:
+    """Seals all events not yet sealed, in batches; returns the new seals. Only one sealer runs at a time."""
+    made: list[Seal] = []
+    while batch := _seal_one(now or timezone.now()):
+        made.append(batch)
+    if made:
+        heads_path().parent.mkdir(parents=True, exist_ok=True)
+        with heads_path().open("a", encoding="utf-8") as heads:
+            for each in made:
+                head = {"digest": each.digest, "last_event": each.last_event, "signature": each.signature}
+                heads.write(json.dumps({**head, "seal": each.pk, "at": each.at.isoformat()}) + "\n")
+    return made
+
+
+@transaction.atomic
+def _seal_one(now: datetime) -> Seal | None:
+    if connection.vendor == "postgresql":  # SQLite's IMMEDIATE transactions already queue writers
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(7001)")
+    events = list(Event.objects.filter(seal=None).order_by("id")[:BATCH])
+    if not events:
+        return None
+    last = Seal.objects.order_by("-id").first()
+    previous = last.digest if last else GENESIS
+    root = chain.merkle_root(_leaves(events)).hex()
+    digest = chain.seal_hash(previous, root, events[0].pk, events[-1].pk, len(events), now)
+    made = Seal.objects.create(
+        first_event=events[0].pk,
+        last_event=events[-1].pk,
+        count=len(events),
+        root=root,
+        previous=previous,
+        digest=digest,
+        signature=chain.sign(chain.load_or_create_key(key_path()), digest),
+        at=now,
+    )
+    Event.objects.filter(pk__in=[event.pk for event in events]).update(seal=made)
+    return made
+
+
+# ---------------------------------------------------------------- checking
+
+@dataclass(frozen=True)
+class Fault:
+    """A place where the record does not agree with its seal."""
+
+    place: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check of the whole record found."""
+
+    seals: int
+    events: int
+    unsealed: int
+    faults: tuple[Fault, ...]
+
+
+def verify(heads: Path | None = None) -> Verdict:
+    """Checks every seal against its events, the chain, the signatures, and heads kept elsewhere.
+
+    `heads` is a file of heads copied from `heads_path()` earlier; by default the one beside the database.
+    """
+    faults = list(_chain_faults())
+    known = {each.pk: each.digest for each in Seal.objects.all()}
+    for line, head in _read_heads(heads or heads_path()):
+        if known.get(head["seal"]) != head["digest"]:
+            faults.append(
+                Fault(
+                    _("heads file, line %(line)d") % {"line": line},
+                    _("the chain has another seal %(seal)d than the one kept here: it was rebuilt or cut short")
+                    % {"seal": head["seal"]},
+                )
+            )
+    return Verdict(len(known), Event.objects.count(), Event.objects.filter(seal=None).count(), tuple(faults))
+
+
+def _read_heads(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    if path.exists():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.strip():
+                yield number, json.loads(line)
+
+
+def _chain_faults() -> Iterator[Fault]:
+    public = chain.load_or_create_key(key_path()).public_key()
+    previous = GENESIS
+    for seal_ in Seal.objects.order_by("id"):
+        place = _("seal %(id)d (events %(first)d to %(last)d)") % {
+            "id": seal_.pk,
+            "first": seal_.first_event,
+            "last": seal_.last_event,
+        }
+        if seal_.previous != previous:
+            yield Fault(place, _("does not continue the seal before it: a seal was removed or put in"))
+        digest = chain.seal_hash(
+            seal_.previous, seal_.root, seal_.first_event, seal_.last_event, seal_.count, seal_.at
+        )
+        if digest != seal_.digest:
+            yield Fault(place, _("its own figures were changed"))
+        elif not chain.verify(public, seal_.digest, seal_.signature):
+            yield Fault(place, _("its signature is not by this hub's key"))
+        events = list(seal_.events.order_by("id"))
+        if len(events) != seal_.count:
+            yield Fault(
+                place,
+                _("holds %(found)d events, was sealed with %(sealed)d") % {"found": len(events), "sealed": seal_.count},
+            )
+        elif chain.merkle_root(_leaves(events)).hex() != seal_.root:
+            yield Fault(place, _("an event or a change in it was altered after sealing"))
+        previous = seal_.digest
+
+
+# ---------------------------------------------------------------- erasing
+
+@transaction.atomic
+def erase(change: Change, names: Iterable[str]) -> None:
+    """Erases the values of some columns in one change (a right under GDPR article 17); the chain still verifies."""
+    for name in names:
+        entry = change.fields[name]
+        if "erased" not in entry:
+            change.fields[name] = {"erased": chain.commit(entry["salt"], [name, entry["from"], entry["to"]])}
+    change.save(update_fields=["fields"])
+
+
+@transaction.atomic
+def erase_person(event: Event) -> None:
+    """Erases who acted and the names in one event and its changes; the chain still verifies."""
+    erased = dict(event.erased)
+    erased.setdefault("by", chain.commit(event.by_salt, [event.by_id, event.by_name]))
+    erased.setdefault("name", chain.commit(event.by_salt, event.subject_name))
+    for change in event.changes.all():
+        erased.setdefault(f"name:{change.pk}", chain.commit(event.by_salt, change.subject_name))
+        Change.objects.filter(pk=change.pk).update(subject_name="")
+    Event.objects.filter(pk=event.pk).update(
+        erased=erased, by_id=None, by_name="", by_salt="", subject_name=""
+    )

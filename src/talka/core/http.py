@@ -1,0 +1,58 @@
+"""What every answer of the house carries, whatever page made it, and what a refused verb looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from talka.core.actions import Invalid, Refused, Stale
+
+# Strict from the first day: no inline script or style anywhere, nothing fetched from another host.
+POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'self'",
+    ]
+)
+
+
+class SecurityHeaders:
+    """Adds the Content-Security-Policy and Permissions-Policy headers unless the answer set its own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        return response
+
+
+class VerbErrors:
+    """Turns what verbs raise, where a page did not catch it, into a page that says what would have been right.
+
+    Whoever is not signed in is asked to sign in first: he or she may turn out to be allowed.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        status = {Refused: 403, Stale: 409, Invalid: 400}.get(type(error))
+        if status is None or request.path.startswith("/api/"):
+            return None
+        if status == 403 and not request.user.is_authenticated:
+            return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
+        return render(request, f"{status}.html", {"message": str(error)}, status=status)

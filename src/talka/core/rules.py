@@ -1,0 +1,77 @@
+"""Rules: one fact per function, combined with & and |.
+
+A rule takes who acts and what on: `rule(by, subject) -> bool`. Facts are made by `@fact` or `holds("…")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Fact:
+    """One fact about an actor and a subject; `a & b`, `a | b` and `~a` are facts too.
+
+    `permissions` are the permission codes it rests on, so that the printed matrix can name them.
+    """
+
+    def __init__(
+        self, test: Callable[[Any, Any], bool], name: str, permissions: frozenset[str] = frozenset()
+    ) -> None:
+        self.test, self.name, self.permissions = test, name, permissions
+
+    def __call__(self, by: Any, subject: Any) -> bool:
+        return by is not None and self.test(by, subject)
+
+    def __and__(self, other: Fact) -> Fact:
+        return Fact(
+            lambda by, s: self(by, s) and other(by, s),
+            f"({self.name} and {other.name})",
+            self.permissions | other.permissions,
+        )
+
+    def __or__(self, other: Fact) -> Fact:
+        return Fact(
+            lambda by, s: self(by, s) or other(by, s),
+            f"({self.name} or {other.name})",
+            self.permissions | other.permissions,
+        )
+
+    def __invert__(self) -> Fact:
+        return Fact(lambda by, s: not self(by, s), f"not {self.name}", self.permissions)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def fact(test: Callable[[Any, Any], bool]) -> Fact:
+    """Makes a plain function `(by, subject) -> bool` a fact."""
+    return Fact(test, test.__name__.replace("_", " "))
+
+
+PERMISSIONS: dict[str, Any] = {}
+
+
+def permission(code: str, label: Any) -> Fact:
+    """Declares a permission and returns the fact "a role of the actor gives it where the subject lives".
+
+    A subject's ecosystem is its `ecosystem_id`; without one, only a role in the whole hub counts.
+    """
+    PERMISSIONS[code] = label
+    return Fact(
+        lambda by, subject: by.may(code, getattr(subject, "ecosystem_id", None)),
+        f"holds {code}",
+        frozenset([code]),
+    )
+
+
+@fact
+def is_system(by: Any, subject: Any) -> bool:
+    """The house acting by itself."""
+    return by.pk is None and getattr(by, "name", "") == "system"
+
+
+@fact
+def anyone(by: Any, subject: Any) -> bool:
+    """Whoever is signed in."""
+    return True

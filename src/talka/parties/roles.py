@@ -1,0 +1,87 @@
+"""Roles are data: each has a sentence a lawyer can read beside the permissions it gives.
+
+The matrix in the documentation is printed from here. A permission is declared beside the rule that asks
+for it (`core.rules.permission`); a house test checks that each one here is declared and each declared one is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role on the hub: its name, its sentence, what it permits."""
+
+    code: str
+    label: Any
+    sentence: Any
+    permissions: frozenset[str]
+
+
+_VIEWER = frozenset({"plan.see_drafts", "strategy.see_drafts"})
+_OFFICER = _VIEWER | {"plan.report", "strategy.report_value"}
+_COUNCIL = _VIEWER | {"governance.decide"}
+_COORDINATOR = (
+    _OFFICER
+    | {
+        "strategy.edit",
+        "plan.edit",
+        "plan.coordinate",
+        "parties.edit",
+        "network.edit",
+        "legislation.edit",
+        "governance.prepare",
+        "portfolio.edit",
+        "domains.share",
+    }
+)
+_ADMINISTRATOR = _COORDINATOR | {"domains.edit", "parties.administer", "core.audit"}
+
+ROLES: dict[str, Role] = {
+    role.code: role
+    for role in (
+        Role(
+            "viewer",
+            _("Observer"),
+            _("Reads what is not yet public: drafts of the strategy and of plans."),
+            _VIEWER,
+        ),
+        Role(
+            "officer",
+            _("Officer of an institution"),
+            _(
+                "Reports, for the institutions where he or she works, on the measures and targets for which"
+                " these institutions are responsible."
+            ),
+            _OFFICER,
+        ),
+        Role(
+            "council",
+            _("Member of the council"),
+            _("Reads drafts and records the decisions of the ecosystem's strategic council."),
+            _COUNCIL,
+        ),
+        Role(
+            "coordinator",
+            _("Coordinator of the ecosystem"),
+            _(
+                "Keeps the ecosystem's strategy, plans and records, accepts or returns reports and prepares"
+                " decisions, but does not take them."
+            ),
+            _COORDINATOR,
+        ),
+        Role(
+            "administrator",
+            _("Administrator of the hub"),
+            _(
+                "Keeps the hub's reference data, accounts and roles, and checks the record; has the rights of a"
+                " coordinator so as to help out, and every act is on record under his or her own name."
+            ),
+            _ADMINISTRATOR,
+        ),
+    )
+}
