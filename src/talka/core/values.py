@@ -1,7 +1,7 @@
 """Small immutable values that people write by hand: periods, deadlines, money, countable quantities.
 
-Plans are typed in Word, in Latvian and in English, so every parser takes both notations and, when it cannot read a
-text, says what would have been right. Nothing is guessed: 2023 is a year, not 31 December, and 1,234 is refused.
+Plans are typed in Word, in Latvian and in English, so every parser takes both notations and, when it cannot
+read a text, says what would have been right. Nothing is guessed: 2023 is not 31 December, 1,234 is refused.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class BadValue(ValueError):
 
 
 def is_latvian(language: str) -> bool:
-    """True for `lv`, False for `en` (also `lv-LV`, `en-gb`); ValueError for a language the house does not speak."""
+    """True for `lv`, False for `en` (also `lv-LV`, `en-gb`); ValueError for any other language."""
     spoken = language[:2].casefold()
     if spoken not in {"lv", "en"}:
         raise ValueError(f"language {language!r} is not spoken here: use 'lv' or 'en'")
@@ -51,7 +51,7 @@ def shown(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Casefolded, diacritics dropped, every space one space, every dash of Word's an en dash (hyphens stay)."""
+    """Casefolded, diacritics dropped, every space one space, every dash of Word's an en dash; hyphens stay."""
     text = re.sub("[\N{FIGURE DASH}\N{EM DASH}\N{HORIZONTAL BAR}\N{MINUS SIGN}]", EN_DASH, text)
     text = re.sub("[\N{HYPHEN}\N{NON-BREAKING HYPHEN}]", "-", text)
     letters = unicodedata.normalize("NFKD", text.casefold())
@@ -84,7 +84,7 @@ QUARTERS = [("i", "pirmais", "first"), ("ii", "otrais", "second"),
 
 
 def month_names() -> dict[str, int]:
-    """Every spelling of a month that a plan may use (Latvian cases, English, abbreviations), without diacritics."""
+    """Every spelling of a month that a plan may use (Latvian cases, English, abbreviations), folded."""
     names: dict[str, int] = {}
     for number, (latvian, english) in enumerate(zip(MONTHS_LV, MONTHS_EN, strict=True), start=1):
         stem = plain(latvian).removesuffix("is").removesuffix("s")
@@ -125,7 +125,8 @@ _SHAPES = [
         rf"{_NAME} {_DAY},? {_YEAR}",
     )
 ]
-# A dash inside an ISO date is no range, so a bare hyphen parts two periods only between whole years or after a dot.
+# A dash inside an ISO date is no range, so a bare hyphen parts two periods only between whole years or after
+# a dot.
 _RANGE = re.compile(
     rf" ?/ ?| ?{EN_DASH} ?| - |(?<=[0-9]{{4}})-(?=[0-9]{{4}})|(?<=[.a-z])-(?=[0-9])|,? lidz | to | until "
 )
@@ -134,7 +135,7 @@ _RANGE = re.compile(
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of whole days, both ends inclusive. A whole year, quarter, month or day is called by that name.
+    """A stretch of whole days, both ends inclusive; a whole year, quarter or month is called by that name.
 
     Ordered by the last day, then the first: what must be ready sooner comes first.
     """
@@ -146,8 +147,10 @@ class Period:
         if self.first > self.last:
             raise BadValue(
                 "period-reversed",
-                en=f"A period cannot end ({self.last}) before it begins ({self.first}): write the earlier date first.",
-                lv=f"Periods nevar beigties ({self.last}), pirms tas sākas ({self.first}): agrāko datumu rakstiet pirmo.",
+                en=f"A period cannot end ({self.last}) before it begins ({self.first}):"
+                " write the earlier date first.",
+                lv=f"Periods nevar beigties ({self.last}), pirms tas sākas ({self.first}):"
+                " agrāko datumu rakstiet pirmo.",
             )
 
     # -- making one
@@ -175,7 +178,7 @@ class Period:
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """A period as people write it, in Latvian or English (see `FORMATS`); BadValue says what would be right."""
+        """A period as people write it, in Latvian or English; BadValue lists the `FORMATS`."""
         tidy = plain(text).rstrip(" .") if len(text) <= LONGEST else ""
         if found := _one_period(tidy, text):
             return found
@@ -279,7 +282,7 @@ class Period:
         return f"{begin.words(language)} {EN_DASH} {end.words(language)}"
 
     def _ends(self) -> tuple[Period, Period]:
-        """The two ends of a range, named as coarsely as both allow: whole years, else whole months, else days."""
+        """The two ends of a range, as coarse as both allow: whole years, else whole months, else days."""
         first, last = self.first, self.last
         months = Period.month(first.year, first.month), Period.month(last.year, last.month)
         if first != months[0].first or last != months[1].last:
@@ -295,7 +298,7 @@ FORMATS = (
 
 
 def _one_period(tidy: str, text: str) -> Period | None:
-    """The single year, quarter, month or day in `tidy`, None if it has no such shape; `text` is for the error."""
+    """The year, quarter, month or day in `tidy`, None if it has no such shape; errors quote `text`."""
     for shape in _SHAPES:
         if not (match := shape.fullmatch(tidy)):
             continue
@@ -341,8 +344,8 @@ def _one_period(tidy: str, text: str) -> Period | None:
                 en=f"“{shown(text)}” does not exist: {MONTHS_EN[month - 1]} {year} has {days} days."
                 f" Write a day from 1 to {days}, as in {right} or {right:%d.%m.%Y}.",
                 lv=f"“{shown(text)}” nav iespējams: {year}. gada {MONTHS_LV_IN[month - 1]} ir {days}"
-                f" {'diena' if days == 31 else 'dienas'}. Rakstiet dienu no 1 līdz {days}, piemēram, {right} vai"
-                f" {right:%d.%m.%Y}.",
+                f" {'diena' if days == 31 else 'dienas'}."
+                f" Rakstiet dienu no 1 līdz {days}, piemēram, {right} vai {right:%d.%m.%Y}.",
             )
         return Period.day(date(year, month, day))
     return None
@@ -354,13 +357,13 @@ def _one_period(tidy: str, text: str) -> Period | None:
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A period by whose last day something is due. “2023” stays a year: it is not past on 31 December 2023."""
+    """A period by whose last day something is due. “2023” stays a year, still in time on 31 December."""
 
     period: Period
 
     @classmethod
     def parse(cls, text: str) -> Deadline:
-        """Reads what `Period.parse` reads. Free text (“when money comes”) is no deadline: BadValue lists formats."""
+        """Reads what `Period.parse` reads. Free text (“when money comes”) is a BadValue with the formats."""
         try:
             return cls(Period.parse(text))
         except BadValue as bad:
@@ -411,8 +414,8 @@ _SPACES = str.maketrans(dict.fromkeys("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPAC
 def decimal(text: str, *, fraction: bool = False) -> Decimal:
     """The exact number in Latvian (1 234,5) or English (1,234.5) notation.
 
-    “1,234” may be a thousand or a fraction: BadValue, unless `fraction` says that a unit such as “million” follows,
-    after which nobody groups thousands.
+    “1,234” may be a thousand or a fraction: BadValue, unless `fraction` says that a unit such as “million”
+    follows, after which nobody groups thousands.
     """
     tidy = text.translate(_SPACES).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip()
     sign = ""
@@ -502,7 +505,7 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, *, currency: str = "EUR") -> Money:
-        """“1 234 567,89 EUR”, “€ 2.6 milj.”, “2,6 MEUR”, “0,5 mljrd.”; `currency` is meant where none is written."""
+        """“1 234 567,89 EUR”, “€ 2.6 milj.”, “2,6 MEUR”, “0,5 mljrd.”; `currency` is for sums without one."""
         match = _MONEY.fullmatch(plain(text)) if len(text) <= LONGEST else None
         if not match or (match["sign"] and not match["number"][0].isdigit()):
             raise BadValue(
@@ -574,7 +577,7 @@ class Money:
         return Money(self.amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP), self.currency)
 
     def split(self, weights: Sequence[Decimal]) -> list[Money]:
-        """Shares in proportion to `weights` (≥ 0, not all 0), to the cent, whose sum is exactly this sum rounded.
+        """Shares in proportion to `weights` (≥ 0, not all 0), to the cent; together exactly this sum.
 
         Cents left over go to the shares that lost most by rounding down, earlier ones first.
         """
@@ -597,7 +600,7 @@ class Money:
         return f"{self._digits()} {self.currency}"
 
     def words(self, language: str) -> str:
-        """The form for people: “1 234 567,89 EUR” in `lv`, “€1,234,567.89” in `en`; whole sums without cents."""
+        """The form for people: “1 234 567,89 EUR” in `lv`, “€1,234,567.89” in `en`; no cents if whole."""
         digits = self._digits().lstrip("-")
         sign = "-" if self.amount < 0 else ""
         whole, cents = digits.split(".")
@@ -612,7 +615,7 @@ class Money:
         digits = f"{self.amount:f}"
         whole, _, cents = digits.partition(".")
         cents = cents.rstrip("0").ljust(2, "0")
-        # Three decimals after up to three digits would read like thousands; a fourth keeps the machine form plain.
+        # Three decimals after up to three digits would read like thousands; a fourth leaves no doubt.
         return f"{whole}.{cents + '0' if len(cents) == 3 else cents}"
 
 
@@ -623,7 +626,7 @@ Comparison = Literal["exactly", "at_least", "more_than", "at_most", "less_than",
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number that a text promises: “vismaz 2 starptautiski eksperti” is at least 2, of “starptautiski eksperti”.
+    """A number that a text promises: “vismaz 2 eksperti” is at least 2, of “eksperti”.
 
     `unit_hint` is “%”, a currency code, or the words after the number as written; “” where nothing follows.
     """
@@ -662,7 +665,8 @@ _FOUND = re.compile(
     rf"(?P<digits>{_DIGITS})(?: ?[-{EN_DASH}] ?(?P<upper>{_DIGITS}))?"
     rf"|(?<!\w)(?P<spelt>{_either(_NUMERALS | _ONE)})(?!\w)"
 )
-# What follows a number that is not an amount: ordinals and dates (4. septembra, 2021.-2027.), 10:30, 1/3, 1+M, 3-D.
+# What follows a number that is not an amount: ordinals and dates (4. septembra, 2021.-2027.), 10:30, 1/3,
+# 1+M, 3-D.
 _NO_AMOUNT = re.compile(rf"\.(?= ?[\w{EN_DASH}-])|[:/][0-9]|[+&_-]?[^\W0-9]|-[0-9]|\.? ?§")
 _YEAR_WORD = re.compile(r" ?(?:gad|g\.|year)")
 _PERCENT = re.compile(r" ?(?:%|procent[a-z]*(?!\w)|per ?cent(?!\w))")
@@ -677,8 +681,8 @@ _STOP = re.compile(
 def parse_number(text: str) -> Quantity | None:
     """The first countable quantity of a result indicator, None where there is none (“Organizēts pasākums”).
 
-    Dates, years, ordinals, numbers of documents and codes such as COVID-19 are not counted, nor is a number that
-    can be read in two ways (“1,234”). Never raises.
+    Dates, years, ordinals, numbers of documents and codes such as COVID-19 are not counted, nor is a number
+    that can be read in two ways (“1,234”). Never raises.
     """
     return next(quantities(text), None)
 
