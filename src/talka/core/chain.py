@@ -1,5 +1,4 @@
-"""The arithmetic of the record: commitments, Merkle trees (RFC 6962), the chain of seals, signatures. No
-database.
+"""The arithmetic of the record: commitments, Merkle trees (RFC 6962), seals, signatures. No database here.
 
 A value that may have to be erased enters a tree only as a salted commitment: without the salt nobody can
 guess it back, and the tree still verifies when value and salt are gone. Every hash starts with what it is a
@@ -162,7 +161,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def verify_inclusion(data: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether `proof` shows that leaf `data` stands at `index` in the tree of `size` leaves with that root."""
+    """Whether `proof` shows that leaf `data` stands at `index` in a tree of `size` leaves with that root."""
     if not 0 <= index < size:
         return False
     found, last = _leaf_hash(data), size - 1

@@ -51,7 +51,7 @@ def shown(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Casefolded, diacritics dropped, every space one space, every dash of Word's an en dash; hyphens stay."""
+    """Casefolded, diacritics dropped, spaces single, every dash of Word's an en dash; hyphens stay."""
     text = re.sub("[\N{FIGURE DASH}\N{EM DASH}\N{HORIZONTAL BAR}\N{MINUS SIGN}]", EN_DASH, text)
     text = re.sub("[\N{HYPHEN}\N{NON-BREAKING HYPHEN}]", "-", text)
     letters = unicodedata.normalize("NFKD", text.casefold())
