@@ -142,14 +142,15 @@ def action(needs: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @functools.wraps(function)
         def run(*args: Any, **named: Any) -> Any:
-            from talka.core import events, search  # noqa: PLC0415 -- both need the models, which need this file
+            from talka.core import events, models, search  # noqa: PLC0415 -- the models need this file, and these the models
 
             subject, by = args[0], named["by"]
             if not needs(by, subject):
                 raise Refused(verb, by)
+            known = models.Known.of(subject)
             with transaction.atomic(), _recording() as record:
                 result = cast(Any, function)(*args, **named)
-                about = result if events.is_subject(result) else subject
+                about = result if events.is_subject(result) else subject if subject.pk is not None else known
                 events.write(verb, by=by, subject=about, touches=record.touches, at=timezone.now())
                 search.follow(record.touches)
             return result

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from talka.core import chain, outbox
 from talka.core.actions import Touch
-from talka.core.models import Change, Delivery, Event, Noun, Seal
+from talka.core.models import Change, Delivery, Event, Known, Noun, Seal
 
 GENESIS = "0" * 64
 BATCH = 1000

@@ -6,6 +6,7 @@ to be saved or deleted outside a verb.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.db import models
@@ -13,6 +14,27 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from talka.core.actions import Stale, Touch, running
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a row was called at some moment: its name for the record, once it is gone."""
+
+    pk: Any
+    called: str
+    name: str
+    ecosystem_id: int | None
+
+    @classmethod
+    def of(cls, subject: Any) -> Known:
+        called = subject.kind() if hasattr(subject, "kind") else "hub"
+        return cls(subject.pk, called, str(subject), getattr(subject, "ecosystem_id", None))
+
+    def kind(self) -> str:
+        return self.called
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class OutsideVerb(RuntimeError):
@@ -74,24 +96,10 @@ class Noun(models.Model):
         if record is None:
             raise OutsideVerb(f"{self.kind()} {self.pk}")
         fields = {name: (value, None) for name, value in self.snapshot().items() if value not in (None, "")}
-        gone = Touch(_Gone(self), "deleted", fields)
+        gone = Touch(Known.of(self), "deleted", fields)
         result = super().delete(*args, **options)
         record.touches.append(gone)
         return result
-
-
-class _Gone:
-    """The name of a deleted row, for the record."""
-
-    def __init__(self, noun: Noun) -> None:
-        self.pk, self._kind, self._name = noun.pk, noun.kind(), str(noun)
-        self.ecosystem_id = getattr(noun, "ecosystem_id", None)
-
-    def kind(self) -> str:
-        return self._kind
-
-    def __str__(self) -> str:
-        return self._name
 
 
 class Event(models.Model):

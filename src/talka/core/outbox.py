@@ -97,3 +97,11 @@ def _deliver_one(now: datetime) -> bool:
             log.exception("delivery %s to %s failed", delivery.pk, delivery.subscriber)
         delivery.save()
         return True
+
+
+def run_job(job: Job, now: datetime) -> None:
+    """Runs a regular job; a failure is logged and does not stop the worker."""
+    try:
+        job.run(now)
+    except Exception:  # noqa: BLE001 -- whatever a job raises must not stop the others
+        log.exception("job %s failed", job.name)

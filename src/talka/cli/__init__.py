@@ -1,0 +1,50 @@
+"""The command line: for people, and with `--json` for machines. Answers go to stdout, everything else to stderr.
+
+Exit status: 0 done; 1 done, and something was found (lint errors, a broken record, problems in a file); 2 the
+command could not be carried out as given.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def talka() -> None:
+    """Talka: where a smart-specialisation ecosystem does its work."""
+
+
+def main() -> None:
+    """Sets Django up and runs the command; what a verb refuses is said in one line."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "talka.settings")
+    from talka.core import translations  # noqa: PLC0415 -- before Django reads them
+
+    translations.compile_all()
+    import django  # noqa: PLC0415 -- the commands below import models, which need Django set up
+
+    django.setup()
+    from django.db.utils import OperationalError  # noqa: PLC0415 -- as above
+
+    from talka.cli import audit, backup, checks, generated, plan, serve  # noqa: F401, PLC0415 -- as above
+    from talka.core.actions import Invalid, Refused, Stale  # noqa: PLC0415 -- as above
+
+    try:
+        talka(standalone_mode=False)
+    except (Invalid, Refused, Stale) as error:
+        fail(str(error))
+    except OperationalError as error:
+        fail(f"The database did not answer as needed ({error}). `talka up` prepares it; `talka doctor` looks closer.")
+    except click.exceptions.Abort:
+        fail("Stopped.")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+
+
+def fail(message: str) -> None:
+    """Ends the command with status 2 and one sentence."""
+    click.echo(message, err=True)
+    sys.exit(2)

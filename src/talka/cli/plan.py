@@ -1,0 +1,65 @@
+"""`talka plan`: the plan's documents in and out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from django.utils import timezone
+
+from talka.cli import talka
+from talka.cli.output import as_json, in_ecosystem, in_language, say_json, say_table, speak, the_ecosystem
+from talka.core.actions import SYSTEM, Invalid
+from talka.plan import documents as plan_documents
+from talka.plan import queries
+
+
+@talka.group()
+def plan() -> None:
+    """The annual action plan."""
+
+
+def _the_plan(ecosystem: str | None, year: int | None):  # type: ignore[no-untyped-def]
+    where = the_ecosystem(ecosystem)
+    found = queries.latest_plan(where, year)
+    if found is None:
+        raise Invalid(f"There is no plan for {year or timezone.localdate().year} in {where.code}.")
+    return found
+
+
+@plan.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--apply", is_flag=True, help="Carry the changes out, whole or not at all.")
+@click.option("--year", type=int, help="Year of the plan; the latest plan if not given.")
+@in_ecosystem
+@in_language
+@as_json
+def import_(file: Path, apply: bool, year: int | None, ecosystem: str | None, language: str, as_json: bool) -> None:
+    """Read a plan from a docx, xlsx, csv or pdf FILE and show what it would change. Status 1 if it has problems."""
+    speak(language)
+    read = plan_documents.read_plan(file, _the_plan(ecosystem, year))
+    if apply and not read.problems:
+        plan_documents.apply_plan(read, by=SYSTEM)
+    if as_json:
+        say_json(read.as_json())
+    else:
+        for problem in read.problems:
+            click.echo(f"✗ {problem.place}: {problem.message}", err=True)
+        rows = [[m["number"], m["title"], ", ".join(m["responsible"]), m["deadline"]] for m in read.measures]
+        say_table(["No.", "Measure", "Responsible", "Deadline"], rows, widths=[8, 64, 40, 12])
+        verb = "changed" if apply and not read.problems else "would change"
+        click.echo(f"\n{len(read.measures)} measures read; {len(read.changes)} {verb}; {len(read.problems)} problems")
+    sys.exit(1 if read.problems else 0)
+
+
+@plan.command()
+@click.option("--year", type=int, required=True)
+@click.option("--to", "to", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@in_ecosystem
+@in_language
+def export(year: int, to: Path, ecosystem: str | None, language: str) -> None:
+    """Write the plan in its official form; the ending of the file says which: docx, xlsx, csv, pdf, json."""
+    speak(language)
+    plan_documents.write_plan(_the_plan(ecosystem, year), to)
+    click.echo(f"{to}", err=True)

@@ -1,0 +1,30 @@
+"""Demo roles: on loopback, anybody may sign in as one of the invented people, without a password.
+
+Offered only where `settings.DEMO` is on, which `talka up` sets for loopback addresses alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from talka.parties.models import Account
+
+# The reserved domain says that none of these people exists, and that no letter can reach anyone.
+DOMAIN = "@example.test"
+
+
+def accounts() -> QuerySet[Account]:
+    """The accounts of the invented people; none where the demo is off."""
+    found = Account.objects.filter(email__endswith=DOMAIN, is_active=True)
+    return (found if settings.DEMO else found.none()).select_related("person").prefetch_related("grants")
+
+
+def lines() -> Iterator[str]:
+    """How to sign in as each demo role, for the terminal."""
+    yield "Sign in (“Pieslēgties”) and choose a role; no password is needed on this machine:"
+    for account in Account.objects.filter(email__endswith=DOMAIN).select_related("person").prefetch_related("grants"):
+        roles = ", ".join(grant.role for grant in account.grant_list())
+        yield f"  {roles:14} {account!s:20} {account.email}"
