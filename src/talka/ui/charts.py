@@ -440,7 +440,9 @@ def line_path(
         if known:
             at, value = known[-1]
             anchor = "end" if x(at) > width * 0.6 else "start"
-            out.append(labels.place(x(at) + (-8 if anchor == "end" else 8), y(value) - 10, show(value), "c-text c-strong c-halo", anchor))
+            # On the side of the line where the required path is not.
+            below = bool(baseline and goal and y(required(baseline, goal, at, compound)) <= y(value))
+            out.append(labels.place(x(at), y(value) + (20 if below else -10), show(value), "c-text c-strong c-halo", anchor))
         if goal:
             words = _("goal %(value)s") % {"value": show(goal[1])}
             anchor = "end" if x(goal[0]) > width * 0.5 else "start"
@@ -479,8 +481,8 @@ def _describe(known: Sequence[tuple[date, float]], goal: tuple[date, float] | No
         return ""
     at, value = known[-1]
     if not goal:
-        return _("%(value)s on %(day)s.") % {"value": show(value), "day": formats.day(at, "short", lang)}
-    return _("%(value)s on %(day)s; the goal is %(goal)s by %(due)s.") % {
+        return _("%(value)s on %(day)s") % {"value": show(value), "day": formats.day(at, "short", lang)}
+    return _("%(value)s on %(day)s; the goal is %(goal)s by %(due)s") % {
         "value": show(value),
         "day": formats.day(at, "short", lang),
         "goal": show(goal[1]),
@@ -679,7 +681,7 @@ def donut(parts: Sequence[tuple[str, float, str]], *, title: str, centre: str = 
     """Few parts of one whole as a ring, with a legend that carries the numbers. A part: (name, value, tone or "")."""
     show = partial(formats.quantity, unit=unit, lang=formats.language(lang))
     total = sum(value for _name, value, _tone in parts)
-    radius, circumference = 42.0, 2 * math.pi * 42.0
+    radius = 42.0
     arcs: list[SafeString] = []
     done = 0.0
     for nth, (name, value, tone) in enumerate(parts):
@@ -691,7 +693,6 @@ def donut(parts: Sequence[tuple[str, float, str]], *, title: str, centre: str = 
         done += value
     if not total:
         arcs.append(_arc(0, 1, radius, "c-track"))
-    del circumference
     middle = _text(60, 65, centre, "c-text c-strong c-centre", "middle") if centre else ""
     words = "; ".join(f"{name}: {show(value)}" for name, value, _tone in parts)
     svg = _tag("svg", _join([_tag("title", title), _tag("desc", words), *arcs, middle]), viewBox="0 0 120 120", role="img")
@@ -750,6 +751,14 @@ class Span:
         """First and last day on which the row may end."""
         return (self.due.first, self.due.last) if isinstance(self.due, Period) else self.due
 
+    @property
+    def is_heading(self) -> bool:
+        return not (self.start or self.due or self.state or self.late)
+
+    def said(self, lang: str) -> str:
+        """State and deadline in words."""
+        return " · ".join(part for part in (self.state or (_("late") if self.late else ""), self.due_words(lang)) if part)
+
     def due_words(self, lang: str) -> str:
         """The deadline as it was given: a year stays a year."""
         if self.due_text or not self.window:
@@ -774,49 +783,48 @@ def gantt(
         raise ValueError(f"a plan must end after it starts; it starts {start} and ends {end}")
     lang = formats.language(lang)
 
-    def said(row: Span) -> str:
-        return " · ".join(part for part in (row.state or (_("late") if row.late else ""), row.due_words(lang)) if part)
-
     def draw(width: float) -> tuple[SafeString, float]:
         narrow = width < 500
         label_width = width - 4 if narrow else width * 0.4
-        left, right = (0.0 if narrow else label_width + 16), width - 4
+        left, right = (0.0 if narrow else label_width + 16), width - 8
         x = Days(start, end, left, right)
         head = 26.0
-        out: list[SafeString] = []
-        body: list[SafeString] = []
+        marks: list[SafeString] = []
         y = head
         for row in rows:
-            heading = row.start is None and row.due is None and not row.state
-            lines = wrap(row.label, label_width, lines=2 if narrow else 3)
-            if heading:
+            if row.is_heading:
                 lines = wrap(row.label, width - 4, lines=2)
-                body.append(_lines(0, y + 20, lines, "c-text c-strong"))
-                y += len(lines) * LINE + 14
+                marks.append(_lines(0, y + 20, lines, "c-text c-strong c-halo"))
+                y += len(lines) * LINE + 12
                 continue
-            if narrow:
-                step, box = len(lines) * LINE + 34, y + len(lines) * LINE + 8
-                label = _lines(0, y + 16, lines, "c-text c-label")
-            else:
-                step = max(32.0, len(lines) * LINE + 12)
-                box = y + step / 2 - 8
-                label = _lines(0, y + step / 2 + 4 - (len(lines) - 1) * LINE / 2, lines, "c-text c-label")
-            body.append(_tag("path", css="c-grid", d=f"M0 {_n(y)}H{_n(width)}"))
-            body.append(_link(row.url, _join([label, *_bar(row, x, box, left, right, said(row), lang)])))
+            # State and deadline stand under the name, where no bar can run through them.
+            name = wrap(row.label, label_width, lines=2 if narrow else 3)
+            said = wrap(row.said(lang), label_width, lines=2) if row.said(lang) else []
+            words = len(name) + len(said)
+            step = words * LINE + (36.0 if narrow else 13.0)
+            box = y + words * LINE + 10 if narrow else y + step / 2 - 8
+            label = [_lines(0, y + 18, name, "c-text c-label c-halo")]
+            if said:
+                late = " c-late" if row.late else ""
+                label.append(_lines(0, y + 18 + len(name) * LINE, said, f"c-text c-halo{late}"))
+            hint = _tag("title", f"{row.label}. {row.said(lang)}") if row.said(lang) else _tag("title", row.label)
+            marks.append(_tag("path", css="c-grid", d=f"M0 {_n(y)}H{_n(width)}"))
+            marks.append(_link(row.url, _tag("g", _join([hint, *label, *_bar(row, x, box, left, right)]))))
             y += step
-        for at, words in date_ticks(start, end, right - left, lang):
+        grid: list[SafeString] = []
+        for at, words_ in date_ticks(start, end, right - left, lang):
             year = at.month == 1
-            out.append(_tag("path", css="c-axis" if year else "c-grid", d=f"M{_n(x(at))} {_n(14.0 if year else head - 6)}V{_n(y)}"))
-            if x(at) + text_width(words) + 5 <= width:
-                out.append(_text(x(at) + 5, head - 8, words, "c-text c-strong" if year else "c-text"))
+            grid.append(_tag("path", css="c-grid", d=f"M{_n(x(at))} {_n(12.0 if year else head - 6)}V{_n(y)}"))
+            if x(at) + text_width(words_) + 5 <= width:
+                grid.append(_text(x(at) + 5, head - 8, words_, "c-text c-strong" if year else "c-text"))
         if today and start <= today <= end:
-            words = _("today")
-            body.append(_tag("path", css="c-today", d=f"M{_n(x(today))} {_n(head)}V{_n(y + 4)}"))
-            half = text_width(words) / 2 + 2
-            body.append(_text(min(max(x(today), left + half), right - half), y + 17, words, anchor="middle"))
-        return _join([*out, *body]), y + 24
+            said_today = _("today")
+            half = text_width(said_today) / 2 + 2
+            grid.append(_tag("path", css="c-today", d=f"M{_n(x(today))} {_n(head)}V{_n(y + 4)}"))
+            grid.append(_text(min(max(x(today), left + half), right - half), y + 17, said_today, anchor="middle"))
+        return _join([*grid, *marks]), y + 22
 
-    shown = [row for row in rows if row.start or row.due or row.state]
+    shown = [row for row in rows if not row.is_heading]
     table = tuple(
         (row.label, formats.day(row.start, "short", lang), row.due_words(lang) or formats.NOTHING, row.state or (_("late") if row.late else formats.NOTHING))
         for row in shown
@@ -830,7 +838,7 @@ def gantt(
     return Figure(title, desc, draw, head, table, tuple(legend), width, show_title, any(row.url for row in rows))
 
 
-def _bar(row: Span, x: Days, box: float, left: float, right: float, words: str, lang: str) -> list[SafeString]:
+def _bar(row: Span, x: Days, box: float, left: float, right: float) -> list[SafeString]:
     """The marks of one row: solid until the deadline can come, a window while it may come, a tick where it is one day."""
     height = 16.0
     out: list[SafeString] = []
@@ -839,37 +847,30 @@ def _bar(row: Span, x: Days, box: float, left: float, right: float, words: str, 
         return min(max(value, left), right)
 
     tone = "bad" if row.late else row.tone
-    begins = clamp(x(row.start)) if row.start else clamp(x(row.window[0])) if row.window else left
-    ends = begins
-    if row.window:
-        opens, closes = clamp(x(row.window[0])), clamp(x(row.window[1]))
-        one_day = row.window[0] == row.window[1]
-        solid = max((closes if one_day else opens) - begins, 0.0)
-        if solid > 0:
-            out.append(_tag("rect", css=f"c-{tone}", x=begins, y=box, width=max(solid, 2.0), height=height, rx=2.0))
-            if row.late:
-                out.append(_hatch(begins, box, max(solid, 2.0), height))
-        if one_day:
-            out.append(_tag("path", css=f"c-{tone}", d=f"M{_n(closes)} {_n(box - 3)}l6 {_n(height / 2 + 3)}l-6 {_n(height / 2 + 3)}l-6 {_n(-height / 2 - 3)}Z"))
-            ends = closes + 6
-        else:
-            out.append(_tag("rect", css=f"c-window c-{tone}", x=max(opens, begins), y=box + 0.5, width=max(closes - max(opens, begins), 3.0), height=height - 1, rx=2.0))
-            if row.late:
-                out.append(_hatch(max(opens, begins), box + 0.5, max(closes - max(opens, begins), 3.0), height - 1))
-            ends = closes
-    elif row.start:
-        # Begun, with no end agreed: the bar fades out as dashes instead of pretending to one.
-        out.append(_tag("path", css="c-path", d=f"M{_n(begins)} {_n(box + height / 2)}H{_n(right)}"))
-        out.append(_tag("circle", css=f"c-{tone}", cx=begins + 4, cy=box + height / 2, r=4.0))
-        ends = begins + 10
-    if words:
-        room = text_width(words) + 8
-        if ends + room <= right + 4:
-            out.append(_text(ends + 6, box + 12.5, words, "c-text c-halo"))
-        elif begins - room >= left:
-            out.append(_text(begins - 6, box + 12.5, words, "c-text c-halo", "end"))
-        else:
-            out.append(_text(right - 4, box + 12.5, words, "c-text c-label c-halo", "end"))
+    if not row.window:
+        if row.start:
+            # Begun, with no end agreed: a dashed line to the edge instead of a bar that pretends to an end.
+            begins = clamp(x(row.start))
+            out.append(_tag("path", css="c-path", d=f"M{_n(begins)} {_n(box + height / 2)}H{_n(right)}"))
+            out.append(_tag("circle", css=f"c-{tone}", cx=begins + 4, cy=box + height / 2, r=4.0))
+        return out
+    # A window is closed by the end of its last day.
+    opens, closes = clamp(x(row.window[0])), clamp(x(row.window[1] + timedelta(days=1)))
+    begins = clamp(x(row.start)) if row.start else opens
+    one_day = row.window[0] == row.window[1]
+    solid = (opens if one_day else min(opens, closes)) - begins
+    if solid > 0:
+        out.append(_tag("rect", css=f"c-{tone}", x=begins, y=box, width=solid, height=height, rx=2.0))
+        out += [_hatch(begins, box, solid, height)] if row.late else []
+    if one_day:
+        tip, middle = opens, height / 2
+        d = f"M{_n(tip)} {_n(box - 2)}l6 {_n(middle + 2)}l-6 {_n(middle + 2)}l-6 {_n(-middle - 2)}Z"
+        out.append(_tag("path", css=f"c-{tone}", d=d))
+        return out
+    opens = max(opens, begins)
+    room = max(closes - opens, 3.0)
+    out.append(_tag("rect", css=f"c-window c-{tone}", x=opens, y=box + 0.5, width=room, height=height - 1, rx=2.0))
+    out += [_hatch(opens, box + 0.5, room, height - 1)] if row.late else []
     return out
 
 

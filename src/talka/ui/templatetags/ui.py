@@ -18,6 +18,7 @@ from django import template
 from django.conf import settings
 from django.core.paginator import Page
 from django.forms import BaseForm, BoundField, CheckboxInput, CheckboxSelectMultiple, ClearableFileInput, RadioSelect, Select, Textarea
+from django.forms.boundfield import BoundWidget
 from django.http import QueryDict
 from django.middleware.csrf import get_token
 from django.template.context import Context
@@ -430,7 +431,7 @@ def tree(nodes: Sequence[Mapping[str, Any]], label: str = "", depth_open: int = 
     def row(item: Mapping[str, Any], depth: int) -> SafeString:
         name = format_html('<a href="{}">{}</a>', item["url"], item["label"]) if item.get("url") else item["label"]
         line = format_html(
-            '<span class="t-tree-row">{}<span class="t-tree-label">{}{}</span>{}{}</span>',
+            '<div class="t-tree-row">{}<span class="t-tree-label">{}{}</span>{}{}</div>',
             format_html('<span class="t-tree-code">{}</span>', item["code"]) if item.get("code") else EMPTY,
             name,
             format_html(' <span class="t-tree-note">{}</span>', item["note"]) if item.get("note") else EMPTY,
@@ -439,10 +440,12 @@ def tree(nodes: Sequence[Mapping[str, Any]], label: str = "", depth_open: int = 
         )
         if not item.get("children"):
             return line
+        # The link stays outside of the summary: a control inside a control cannot be reached by a screen reader.
         return format_html(
-            '<details{}><summary>{}</summary><ul>{}</ul></details>',
-            mark_safe(" open") if depth < depth_open or item.get("open") else EMPTY,
+            '{}<details{}><summary aria-label="{}"></summary><ul>{}</ul></details>',
             line,
+            mark_safe(" open") if depth < depth_open or item.get("open") else EMPTY,
+            _("Parts of: %(name)s") % {"name": item["label"]},
             branch(item["children"], depth + 1),
         )
 
@@ -607,7 +610,10 @@ def field(bound: BoundField, label: str = "", help: str = "", wide: bool = True)
         attrs["aria-describedby"] = described
     if isinstance(widget, Textarea):
         attrs |= {"data-autosize": True, "rows": widget.attrs.get("rows") if widget.attrs.get("rows") not in (None, "10", 10) else 3}
-    control = bound.as_widget(attrs=attrs)
+    if grouped:
+        control = format_html_join("", "{}", ((_choice(option, bool(errors)),) for option in bound.subwidgets))
+    else:
+        control = mark_safe(bound.as_widget(attrs=attrs))
 
     required = bound.field.required and not single_check
     mark = format_html(' <span class="t-required" aria-hidden="true">*</span>') if required else EMPTY
@@ -648,6 +654,17 @@ def field(bound: BoundField, label: str = "", help: str = "", wide: bool = True)
         control = format_html('<div class="t-file" data-file>{}</div>', control)
     return format_html(
         '<div class="{}"><label class="form-label" for="{}">{}{}</label>{}{}{}</div>', box, ident, text, mark, note, control, refusal
+    )
+
+
+def _choice(option: BoundWidget, refused: bool) -> SafeString:
+    """One radio button or check box of a group, with its label beside it."""
+    option.data["attrs"]["class"] = f"form-check-input{' is-invalid' if refused else ''}"
+    return format_html(
+        '<div class="form-check">{}<label class="form-check-label" for="{}">{}</label></div>',
+        option.tag(),
+        option.id_for_label,
+        option.choice_label,
     )
 
 

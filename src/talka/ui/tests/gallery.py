@@ -6,6 +6,7 @@ Nothing here is real; a shipyard of garden sheds keeps the words far from any ro
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -124,7 +125,7 @@ def context(lang: str) -> dict[str, Any]:
         },
         "said_rows": rows,
         "page_obj": Paginator(range(1234), 25).page(7),
-        "form": ShedForm(initial={"title": names[0], "value": "1250.5", "due": TODAY, "size": "m"}),
+        "form": ShedForm(initial={"title": names[0], "value": Decimal("1250.5"), "due": TODAY, "size": "m"}),
         "refused": refused,
         "sections": [
             {"url": "#a", "label": said("Pārskats", "Overview"), "active": True},

@@ -139,7 +139,7 @@
     for (const menu of document.querySelectorAll("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
     const opener = event.target.closest("[data-dialog]");
     if (opener && !("commandForElement" in HTMLButtonElement.prototype)) document.getElementById(opener.dataset.dialog)?.showModal();
-    const choice = event.target.closest("[data-theme-choice]");
+    const choice = event.target.closest("button[data-theme-choice]");
     if (choice) {
       dispatchEvent(new CustomEvent("talka:theme", { detail: choice.dataset.themeChoice }));
       showTheme();
@@ -159,7 +159,7 @@
   });
   const showTheme = () => {
     for (const menu of document.querySelectorAll("[data-theme-menu]")) menu.hidden = false;
-    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+    for (const button of document.querySelectorAll("button[data-theme-choice]")) {
       button.setAttribute("aria-pressed", String(button.dataset.themeChoice === document.documentElement.dataset.themeChoice));
     }
   };
