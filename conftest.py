@@ -50,8 +50,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if BROWSER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
     if os.environ.get("TALKA_LANE") == "postgresql":
-        # A browser sees the same pages whichever database is underneath: once is enough.
-        seen = [item for item in items if item.get_closest_marker("browser")]
+        # A browser sees the same pages whichever database is underneath.
+        seen = [
+            item for item in items if item.get_closest_marker("browser") or item.get_closest_marker("once")
+        ]
         config.hook.pytest_deselected(items=seen)
         items[:] = [item for item in items if item not in seen]
 

@@ -1,0 +1,35 @@
+# Shorthand for maintainers; everything here is a plain command that works without `just` too.
+
+_:
+    @just --list --unsorted
+
+# start Talka here
+up *ARGS:
+    ./talka up {{ARGS}}
+
+# the tests, on SQLite and on a temporary PostgreSQL
+test *ARGS:
+    ./talka test {{ARGS}}
+
+# the tests once, on SQLite, with as many generated examples as patience allows
+test-long *ARGS:
+    .venv/bin/python -m pytest --hypothesis-profile long {{ARGS}}
+
+# style, types, walls between rooms, what may not be committed
+check:
+    ./talka check
+
+# put the code into its layout and mend what can be mended by machine
+format:
+    .venv/bin/python -m ruff check --fix
+    .venv/bin/python -m ruff format
+
+# pin the dependencies of pyproject.toml anew; needs uv. `just lock --upgrade` takes newer versions
+lock *ARGS:
+    uv lock {{ARGS}}
+    uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --no-dev -o requirements.lock
+    uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --group dev -o requirements-dev.lock
+
+# what a change must pass before it lands
+ci:
+    bash .ci/run
