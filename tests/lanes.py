@@ -218,7 +218,7 @@ def main(arguments: list[str]) -> int:
         began = time.monotonic()
         code = run_pytest(arguments, **environment)
         if code == NOTHING_SELECTED and outcomes:
-            code, verdict = 0, "nothing to run: only browser tests were selected"
+            code, verdict = 0, "nothing to run: what was selected knows no database"
         else:
             verdict = "passed" if code == 0 else f"failed (pytest exit code {code})"
         outcomes.append((name, f"{verdict}, {time.monotonic() - began:.0f} s", code))
