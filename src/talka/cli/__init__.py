@@ -11,31 +11,36 @@ import sys
 
 import click
 
+from talka.core import translations
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def talka() -> None:
     """Talka: where a smart-specialisation ecosystem does its work."""
 
 
+def load() -> None:
+    """Imports the commands; Django must be set up."""
+    from talka.cli import accounts, audit, backup, checks, generated, plan, serve  # noqa: F401, PLC0415 -- as said
+
+
 def main() -> None:
     """Sets Django up and runs the command; what a verb refuses is said in one line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "talka.settings")
-    from talka.core import translations  # noqa: PLC0415 -- before Django reads them
-
     translations.compile_all()
-    import django  # noqa: PLC0415 -- the commands below import models, which need Django set up
+    import django  # noqa: PLC0415 -- not before the translations are compiled
 
     django.setup()
-    from django.db.utils import OperationalError  # noqa: PLC0415 -- as above
+    load()
+    from django.db.utils import OperationalError, ProgrammingError  # noqa: PLC0415 -- Django first
 
-    from talka.cli import audit, backup, checks, generated, plan, serve  # noqa: F401, PLC0415 -- as above
-    from talka.core.actions import Invalid, Refused, Stale  # noqa: PLC0415 -- as above
+    from talka.core.actions import Invalid, Refused, Stale  # noqa: PLC0415 -- Django first
 
     try:
         talka(standalone_mode=False)
     except (Invalid, Refused, Stale) as error:
         fail(str(error))
-    except OperationalError as error:
+    except (OperationalError, ProgrammingError) as error:
         fail(f"The database did not answer as needed ({error}). `talka up` prepares it; `talka doctor` looks closer.")
     except click.exceptions.Abort:
         fail("Stopped.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,6 +23,11 @@ POLICY = "; ".join(
         "base-uri 'self'",
     ]
 )
+
+
+def asker(request: HttpRequest) -> Any:
+    """Whoever asks for a page, as rules take it: the account, or None for the public (of whom every rule is false)."""
+    return request.user if request.user.is_authenticated else None
 
 
 class SecurityHeaders:

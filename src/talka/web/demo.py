@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from talka.parties.models import Account
+from talka.parties.roles import ROLES
 
 # The reserved domain says that none of these people exists, and that no letter can reach anyone.
 DOMAIN = "@example.test"
@@ -28,3 +29,20 @@ def lines() -> Iterator[str]:
     for account in Account.objects.filter(email__endswith=DOMAIN).select_related("person").prefetch_related("grants"):
         roles = ", ".join(grant.role for grant in account.grant_list())
         yield f"  {roles:14} {account!s:20} {account.email}"
+
+
+def people() -> list[dict[str, object]]:
+    """The demo roles for the sign-in page: whom one becomes and what he or she may do."""
+    shown = []
+    for account in accounts():
+        roles = [ROLES[grant.role] for grant in account.grant_list()]
+        shown.append(
+            {
+                "pk": account.pk,
+                "name": str(account),
+                "email": account.email,
+                "role": ", ".join(str(role.label) for role in roles),
+                "sentence": " ".join(str(role.sentence) for role in roles),
+            }
+        )
+    return shown

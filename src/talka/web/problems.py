@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from talka.core import lint
 from talka.core.lint import SEVERITIES, Finding
@@ -22,3 +23,8 @@ def findings(ecosystem: Ecosystem, *, at_least: str = "info", drafts: bool = Fal
         for scope in scopes:
             found = [finding for finding in lint.run(kind, scope) if finding.severity in shown]
             yield from sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def labels() -> dict[str, Any]:
+    """What each rule is called, by code."""
+    return {code: rule.label for code, rule in lint.RULES.items()}

@@ -1,0 +1,50 @@
+"""Forms of the pages that combine rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import authenticate
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from talka.parties.models import Account
+
+ATTEMPTS, MINUTES = 10, 15
+
+
+class SignInForm(forms.Form):
+    """E-mail and password; ten wrong tries lock an address for a quarter of an hour."""
+
+    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    password = forms.CharField(
+        label=_("Password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.request = request
+        self.account: Account | None = None
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not {"email", "password"} <= values.keys():
+            return values
+        key = f"sign-in:{values['email'].casefold()}:{self.request.META.get('REMOTE_ADDR', '')}"
+        if cache.get(key, 0) >= ATTEMPTS:
+            raise forms.ValidationError(_("Too many wrong tries. Wait a quarter of an hour and try again."))
+        self.account = authenticate(self.request, username=values["email"], password=values["password"])  # type: ignore[assignment]
+        if self.account is None:
+            cache.set(key, cache.get(key, 0) + 1, MINUTES * 60)
+            raise forms.ValidationError(_("E-mail and password do not fit together. Capitals count in the password."))
+        cache.delete(key)
+        return values
+
+
+class SearchForm(forms.Form):
+    """What is looked for, and among what."""
+
+    q = forms.CharField(label=_("What are you looking for?"), required=False, max_length=200)
+    kind = forms.CharField(required=False)

@@ -1,0 +1,282 @@
+"""What the combining pages show, put together from the rooms: the overview, one's work, what was found and done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from talka.core.models import Event, Report
+from talka.core.search import Hit
+from talka.core.values import Period
+from talka.domains.models import Ecosystem
+from talka.plan import rules as plan_rules
+from talka.plan.models import MeasureState, Plan, PlanState
+from talka.portfolio import queries as portfolio
+from talka.strategy import queries as strategy
+from talka.strategy import rules as strategy_rules
+from talka.strategy.models import Strategy, StrategyState
+from talka.ui import charts
+from talka.web import problems, queries
+
+NEWS, LATE, BARS = 8, 6, 30
+# Rows that live in a plan or a strategy are as visible as it is.
+HIDDEN_KINDS = {"parties.person", "parties.account", "parties.grant", "parties.token", "parties.affiliation"}
+
+
+def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
+    """The overview of an ecosystem."""
+    today = timezone.localdate()
+    version = strategy.in_force(ecosystem)
+    plan = queries.plan_in_force(ecosystem)
+    numbers = queries.plan_in_numbers(plan, today) if plan else None
+    late = list(queries.late_measures(plan, today)[:LATE]) if plan else []
+    events_ = list(public_events(ecosystem, who)[:NEWS])
+    return {
+        "title": str(ecosystem),
+        "lead": ecosystem.summary,
+        "strategy": version,
+        "tree": strategy.tree_of(version, today=today) if version else None,
+        "plan": plan,
+        "numbers": numbers,
+        "late": late,
+        "timeline": timeline(plan, today, language) if plan else None,
+        "happenings": happenings(events_, with_names=who is not None),
+        "found": problem_counts(ecosystem),
+        "projects": portfolio.projects(ecosystem).count(),
+        "partnerships": portfolio.partnerships(ecosystem).count(),
+        "today": today,
+        "drafts": drafts_for(ecosystem, who),
+    }
+
+
+def problem_counts(ecosystem: Ecosystem) -> dict[str, int]:
+    """How many findings of each severity the linter has; reckoned anew only after something happened."""
+    last = Event.objects.filter(ecosystem_id=ecosystem.pk).order_by("-id").values_list("pk", flat=True).first()
+    key = f"problems:{ecosystem.pk}:{last}:{timezone.localdate()}"
+    counts: dict[str, int] | None = cache.get(key)
+    if counts is None:
+        counts = dict.fromkeys(problems.SEVERITIES, 0)
+        for finding in problems.findings(ecosystem):
+            counts[finding.severity] += 1
+        cache.set(key, counts, 24 * 3600)
+    return counts
+
+
+def timeline(plan: Plan, today: date, language: str) -> Any:
+    """The plan over its year. A plan of more measures than fit shows those still open, soonest first."""
+    measures = plan.measures.select_related("plan__ecosystem", "section").order_by("section__order", "order")
+    if measures.count() > BARS:
+        measures = measures.filter(state__in=queries.OPEN).order_by("due_on", "order")
+    rows = [
+        charts.Span(
+            label=f"{measure.number} {measure.title}",
+            start=Period.parse(measure.starts).first if measure.starts else None,
+            due=Period.parse(measure.deadline) if measure.deadline else None,
+            url=measure.get_absolute_url(),
+            tone=tone_of(measure, today),
+            state=state_of(measure, today),
+            late=measure.is_late(today),
+        )
+        for measure in measures[:BARS]
+    ]
+    first = min([date(plan.year, 1, 1), *(row.start for row in rows if row.start)])
+    last = max([date(plan.year, 12, 31), *(row.window[1] for row in rows if row.window)])
+    return charts.gantt(rows, first, last, today, title=_("The plan of %(year)d over time") % {"year": plan.year}, lang=language)
+
+
+def state_of(measure: Any, today: date) -> str:
+    """A measure's state in a word; late where it is late."""
+    return _("late") if measure.is_late(today) else str(measure.get_state_display())
+
+
+def tone_of(measure: Any, today: date) -> str:
+    """What a measure's state means to a reader."""
+    if measure.is_late(today):
+        return "bad"
+    return {
+        MeasureState.DONE: "good",
+        MeasureState.UNDER_WAY: "progress",
+        MeasureState.DROPPED: "neutral",
+        MeasureState.PLANNED: "info",
+    }[MeasureState(measure.state)]
+
+
+def drafts_for(ecosystem: Ecosystem, who: Any) -> list[Any]:
+    """Versions in preparation that this reader may see."""
+    found: list[Any] = []
+    if strategy_rules.may_see_drafts(who, ecosystem):
+        found += Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT).select_related("ecosystem")
+    if plan_rules.may_see_drafts(who, ecosystem):
+        found += Plan.objects.filter(ecosystem=ecosystem, state=PlanState.DRAFT).select_related("ecosystem")
+    return found
+
+
+# ---------------------------------------------------------------- who may see what
+
+
+def may_see(who: Any, row: Any) -> bool:
+    """Whether a reader may see a row of any room: drafts and people's data are not for everybody."""
+    if row.kind() in HIDDEN_KINDS:
+        return who is not None and bool(who.may("parties.administer", None))
+    for holder in (row, getattr(row, "plan", None), getattr(row, "strategy", None), getattr(row, "measure", None)):
+        plan = getattr(holder, "plan", None) if holder is not None and holder.kind() == "plan.measure" else holder
+        if isinstance(plan, Plan) and plan.state == PlanState.DRAFT and not plan_rules.may_see_drafts(who, plan):
+            return False
+        if isinstance(plan, Strategy) and plan.state == StrategyState.DRAFT and not strategy_rules.may_see_drafts(who, plan):
+            return False
+    if row.kind() == "governance.decision" and row.state == "draft":
+        return who is not None and bool(who.may("plan.see_drafts", row.ecosystem_id))
+    if isinstance(row, Report):
+        return who is not None or row.state == "accepted"
+    return True
+
+
+def public_events(ecosystem: Ecosystem, who: Any) -> QuerySet[Event]:
+    """What a reader is told of the ecosystem's doings; the public, only what is about public things."""
+    events = queries.recent_events(ecosystem)
+    if who is not None and who.may("plan.see_drafts", ecosystem.pk):
+        return events
+    drafts = Plan.objects.filter(ecosystem=ecosystem, state=PlanState.DRAFT)
+    versions = Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT)
+    return (
+        events.exclude(subject_kind__in=[*HIDDEN_KINDS, "core.report", "core.attachment"])
+        .exclude(verb="governance.prepare")
+        .exclude(subject_kind="plan.plan", subject_id__in=drafts.values("pk"))
+        .exclude(subject_kind="plan.measure", subject_id__in=drafts.values("measures__pk"))
+        .exclude(subject_kind="plan.section", subject_id__in=drafts.values("sections__pk"))
+        .exclude(subject_kind="strategy.strategy", subject_id__in=versions.values("pk"))
+    )
+
+
+# ---------------------------------------------------------------- what happened, what was found
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One event as a line: when, who, what in words, where to look."""
+
+    at: Any
+    by: str
+    what: str
+    name: str
+    url: str
+
+
+def happenings(events: Iterable[Event], *, with_names: bool) -> list[Happening]:
+    """Events in words, with the addresses of what they are about; a fixed number of queries."""
+    events = list(events)
+    rows = queries.rows_of((event.subject_kind, event.subject_id) for event in events)
+    result = []
+    for event in events:
+        row = rows.get((event.subject_kind, event.subject_id))
+        url = row.get_absolute_url() if row is not None and hasattr(row, "get_absolute_url") else ""
+        by = event.by_name if with_names else ""
+        result.append(Happening(event.at, by, verb_in_words(event.verb), event.subject_name, url))
+    return result
+
+
+def verb_in_words(verb: str) -> str:
+    """ "plan.accept_report" → "plan: accept report": what was done, by the name of the verb, in the reader's language."""
+    known = {
+        "adopt": _("adopted"),
+        "accept": _("accepted"),
+        "return": _("returned"),
+        "give_back": _("returned"),
+        "report": _("reported"),
+        "add": _("added"),
+        "found": _("founded"),
+        "put": _("took over"),
+        "edit": _("edited"),
+        "remove": _("removed"),
+        "merge": _("merged"),
+        "start": _("started"),
+        "finish": _("finished"),
+        "drop": _("dropped"),
+        "reopen": _("reopened"),
+        "close": _("closed"),
+        "roll": _("carried over"),
+        "new": _("began a new version"),
+        "derive": _("derived"),
+        "prepare": _("prepared"),
+        "pass": _("moved on"),
+        "set": _("set"),
+        "specify": _("specified"),
+        "unlock": _("unlocked"),
+        "withdraw": _("withdrew"),
+        "grant": _("gave a role"),
+        "revoke": _("took back"),
+        "reject": _("rejected"),
+        "reorder": _("put in order"),
+        "apply": _("took over"),
+    }
+    name = verb.rpartition(".")[2]
+    return known.get(name) or known.get(name.partition("_")[0]) or _("changed")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search hit in the reader's language."""
+
+    title: str
+    summary: str
+    noun: str
+    url: str
+
+
+def found(hits: Sequence[Hit], language: str) -> list[Found]:
+    """Hits in the reader's language, with addresses in it."""
+    result = []
+    for hit in hits:
+        entry = hit.entry
+        lv, en = (entry.title_lv, entry.summary_lv), (entry.title_en or entry.title_lv, entry.summary_en or entry.summary_lv)
+        title, summary = en if language == "en" else lv
+        result.append(Found(title, summary[:240], queries.noun_of(entry.kind), f"/{language}/{entry.url.split('/', 2)[2]}"))
+    return result
+
+
+# ---------------------------------------------------------------- one's own work
+
+
+def work_of(account: Any, today: date) -> dict[str, Any]:
+    """What waits for an account: its institutions' measures, returned reports, what it has to judge or decide."""
+    institutions = account.organisation_ids()
+    grants = account.grant_list()
+    everywhere = any(grant.ecosystem_id is None for grant in grants)
+    ecosystems = list(
+        Ecosystem.objects.all() if everywhere else Ecosystem.objects.filter(pk__in=[g.ecosystem_id for g in grants])
+    )
+    judged = [e.pk for e in ecosystems if account.may("plan.coordinate", e.pk)]
+    decided = [e.pk for e in ecosystems if account.may("governance.decide", e.pk)]
+    reports_ = account.may("plan.report", None) or any(account.may("plan.report", e.pk) for e in ecosystems)
+    measures = list(queries.measures_of_institutions(institutions)[:100]) if institutions and reports_ else []
+    to_judge = list(queries.reports_to_judge(judged)[:50])
+    returned = list(queries.returned_reports(institutions, account.pk)[:50])
+    decisions = list(queries.prepared_decisions(decided)[:50])
+    subjects = queries.rows_of((r.about_kind, r.about_id) for r in [*to_judge, *returned])
+    return {
+        "title": _("My work"),
+        "today": today,
+        "measures": [(m, state_of(m, today), tone_of(m, today)) for m in measures],
+        "late": sum(m.is_late(today) for m in measures),
+        "to_judge": [(r, subjects.get((r.about_kind, r.about_id))) for r in to_judge],
+        "returned": [(r, subjects.get((r.about_kind, r.about_id))) for r in returned],
+        "decisions": decisions,
+        "ecosystems": ecosystems,
+        "drafts": [draft for e in ecosystems for draft in drafts_for(e, account)],
+        "problems": [(e, problem_counts(e)) for e in ecosystems if e.pk in judged],
+        "waiting": len(measures) + len(to_judge) + len(returned) + len(decisions),
+        "reports": reports_,
+        "judges": bool(judged),
+        "decides": bool(decided),
+        "language": get_language(),
+        "reference": reverse("reference"),
+    }

@@ -1,0 +1,185 @@
+"""Pages that combine rooms: the way in, the ecosystem at a glance, search, history, one's own work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from talka.core import events
+from talka.core import search as index
+from talka.core.http import asker
+from talka.core.models import Attachment
+from talka.domains import queries as domains
+from talka.web import demo, glance, problems, queries
+from talka.web.forms import SignInForm
+
+PAGE = 50
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """The ecosystems of this hub; straight to the only one."""
+    ecosystems = list(domains.ecosystems())
+    if len(ecosystems) == 1:
+        return redirect(ecosystems[0])
+    page = Paginator(ecosystems, PAGE).get_page(request.GET.get("page"))
+    return render(request, "web/home.html", {"title": _("Ecosystems"), "page": page, "count": len(ecosystems)})
+
+
+def about(request: HttpRequest) -> HttpResponse:
+    """What Talka is, for whoever comes by."""
+    return render(request, "web/about.html", {"title": _("About Talka")})
+
+
+def overview(request: HttpRequest, ecosystem: str) -> HttpResponse:
+    """The ecosystem at a glance: is it on its way, what is late, what changed."""
+    eco = domains.enter(request, ecosystem)
+    return render(request, "web/overview.html", glance.of(eco, asker(request), (get_language() or "lv")[:2]))
+
+
+def problem_list(request: HttpRequest, ecosystem: str) -> HttpResponse:
+    """What the linter finds, by severity, each with its place and what would be right."""
+    eco = domains.enter(request, ecosystem)
+    who = asker(request)
+    drafts = who is not None and who.may("plan.see_drafts", eco.pk)
+    found = list(problems.findings(eco, drafts=drafts))
+    severity, code = request.GET.get("severity", ""), request.GET.get("code", "")
+    shown = [f for f in found if severity in ("", f.severity) and code in ("", f.code)]
+    counts = {name: sum(f.severity == name for f in found) for name in ("error", "warning", "info")}
+    return render(
+        request,
+        "web/problems.html",
+        {
+            "title": _("What could be better in the strategy and plan"),
+            "breadcrumbs": [(str(eco), eco.get_absolute_url()), (_("Problems"), "")],
+            "page": Paginator(shown, PAGE).get_page(request.GET.get("page")),
+            "counts": counts,
+            "codes": sorted({f.code for f in found}),
+            "severity": severity,
+            "code": code,
+            "labels": problems.labels(),
+        },
+    )
+
+
+def changes(request: HttpRequest, ecosystem: str) -> HttpResponse:
+    """Everything done in the ecosystem, newest first. For those who may see drafts: the record speaks of them."""
+    eco = domains.enter(request, ecosystem)
+    page = Paginator(glance.public_events(eco, asker(request)), PAGE).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "web/changes.html",
+        {
+            "title": _("What changed"),
+            "breadcrumbs": [(str(eco), eco.get_absolute_url()), (_("What changed"), "")],
+            "page": page,
+            "happenings": glance.happenings(page.object_list, with_names=asker(request) is not None),
+        },
+    )
+
+
+def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Who changed what in one row, from its beginning. A row the reader may not see has no history for him or her."""
+    row = queries.row_of(kind, pk)
+    if row is None or not glance.may_see(asker(request), row):
+        raise Http404(_("There is no history here."))
+    page = Paginator(events.history(row), PAGE).get_page(request.GET.get("page"))
+    told = queries.told(page.object_list, with_names=asker(request) is not None)
+    url = row.get_absolute_url() if hasattr(row, "get_absolute_url") else ""
+    return render(
+        request,
+        "web/history.html",
+        {"title": _("Who changed this"), "row": row, "url": url, "page": page, "told": told, "noun": queries.noun_of(kind)},
+    )
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """Finds anything by its words, in any ending, with or without diacritics."""
+    text = request.GET.get("q", "").strip()[:200]
+    code = request.GET.get("ecosystem", "")
+    eco = domains.enter(request, code) if code else None
+    hits = index.search(text, ecosystem_id=eco.pk if eco else None, public_only=asker(request) is None) if text else []
+    language = (get_language() or "lv")[:2]
+    return render(
+        request,
+        "web/search.html",
+        {"title": _("Search"), "text": text, "hits": glance.found(hits, language), "many": len(hits) == 50},
+    )
+
+
+@login_required
+@never_cache
+def my_work(request: HttpRequest) -> HttpResponse:
+    """What waits for whoever is signed in, most urgent first."""
+    account: Any = request.user
+    return render(request, "web/my_work.html", glance.work_of(account, timezone.localdate()))
+
+
+@never_cache
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Sign in, by password or, in the demo, as one of the invented people."""
+    form = SignInForm(request, request.POST or None)
+    if request.method == "POST" and form.is_valid() and form.account:
+        login(request, form.account)
+        return redirect(_safe_next(request))
+    return render(
+        request,
+        "web/sign_in.html",
+        {"title": _("Sign in"), "form": form, "next": _safe_next(request), "people": demo.people()},
+    )
+
+
+@require_POST
+def sign_in_demo(request: HttpRequest) -> HttpResponse:
+    """Sign in as an invented person; only where the demo is on."""
+    account = get_object_or_404(demo.accounts(), pk=request.POST.get("account"))
+    login(request, account, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect(_safe_next(request))
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign out."""
+    logout(request)
+    messages.success(request, _("You are signed out."))
+    return redirect("home")
+
+
+def _safe_next(request: HttpRequest) -> str:
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        return target
+    return "my-work"
+
+
+def attachment(request: HttpRequest, pk: int) -> FileResponse:
+    """An attached file, always as a download. The public gets the public ones."""
+    file = get_object_or_404(Attachment, pk=pk)
+    if not file.public:
+        who = asker(request)
+        about = queries.row_of(file.about_kind, file.about_id)
+        if who is None or about is None or not glance.may_see(who, about):
+            raise Http404(_("There is no such file, or it is not public: sign in to see it."))
+    response = FileResponse(file.file.open("rb"), as_attachment=True, filename=file.name, content_type=file.media_type)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def account(request: HttpRequest) -> HttpResponse:
+    """One's own account; its forms stand in parties."""
+    if asker(request) is None:
+        return redirect("sign-in")
+    return redirect("my-account")
+
+

@@ -1,0 +1,269 @@
+"""Reads that combine rooms: the ecosystem at a glance, what is late, what changed, what waits for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from talka.core.models import Change, Event, Noun, Report, ReportState
+from talka.domains.models import Ecosystem
+from talka.governance.models import Decision, DecisionState
+from talka.plan.models import Measure, MeasureState, Part, Plan, PlanState
+
+OPEN = (MeasureState.PLANNED, MeasureState.UNDER_WAY)
+
+
+@dataclass(frozen=True)
+class PlanCount:
+    """A plan in numbers, each the number of measures that a click shows."""
+
+    total: int
+    done: int
+    under_way: int
+    late: int
+    dropped: int
+
+    @property
+    def planned(self) -> int:
+        """Not begun, and not late for it."""
+        return self.total - self.done - self.under_way - self.dropped
+
+
+def plan_in_numbers(plan: Plan, today: date | None = None) -> PlanCount:
+    """How many measures of a plan are done, under way, late, dropped; one question to the database."""
+    late = Q(state__in=OPEN, due_on__lt=today or timezone.localdate())
+    return PlanCount(
+        **plan.measures.aggregate(
+            total=Count("id"),
+            done=Count("id", filter=Q(state=MeasureState.DONE)),
+            under_way=Count("id", filter=Q(state=MeasureState.UNDER_WAY)),
+            dropped=Count("id", filter=Q(state=MeasureState.DROPPED)),
+            late=Count("id", filter=late),
+        )
+    )
+
+
+def plan_in_force(ecosystem: Ecosystem) -> Plan | None:
+    """The latest plan that was adopted (or closed since)."""
+    states = [PlanState.ADOPTED, PlanState.CLOSED]
+    return (
+        Plan.objects.filter(ecosystem=ecosystem, state__in=states)
+        .select_related("ecosystem", "strategy", "decision")
+        .order_by("-year", "-number")
+        .first()
+    )
+
+
+def late_measures(plan: Plan, today: date | None = None) -> QuerySet[Measure]:
+    """Measures of a plan that are undone after their deadline, the longest late first."""
+    return (
+        plan.measures.filter(state__in=OPEN, due_on__lt=today or timezone.localdate())
+        .select_related("plan__ecosystem", "section")
+        .order_by("due_on", "order")
+    )
+
+
+# ---------------------------------------------------------------- what changed
+
+
+def recent_events(ecosystem: Ecosystem) -> QuerySet[Event]:
+    """What was done in an ecosystem, newest first."""
+    return Event.objects.filter(ecosystem_id=ecosystem.pk)
+
+
+def row_of(kind: str, pk: int) -> Any:
+    """The row that an event is about, or None if it is gone or was never a row."""
+    return rows_of([(kind, pk)]).get((kind, pk))
+
+
+def rows_of(names: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Any]:
+    """Rows by kind and id; one question for each kind, whatever the number of rows."""
+    wanted: dict[str, set[int]] = {}
+    for kind, pk in names:
+        wanted.setdefault(kind, set()).add(pk)
+    found: dict[tuple[str, int], Any] = {}
+    for kind, pks in wanted.items():
+        model = model_of(kind)
+        if model is not None:
+            found.update({(kind, row.pk): row for row in _with_parents(model).filter(pk__in=pks)})
+    return found
+
+
+def model_of(kind: str) -> type[Noun] | None:
+    """The model whose rows are called `kind` in the record, or None."""
+    app, _dot, name = kind.partition(".")
+    try:
+        model = apps.get_model(app, name)
+    except LookupError:
+        return None
+    return model if issubclass(model, Noun) else None
+
+
+def _with_parents(model: type[Noun]) -> QuerySet[Any]:
+    """All rows, with what their addresses need."""
+    parents = {"strategy": "strategy__ecosystem", "plan": "plan__ecosystem", "ecosystem": "ecosystem", "body": "body__ecosystem", "project": "project__ecosystem"}
+    names = {field.name for field in model._meta.concrete_fields if field.is_relation}
+    return model._base_manager.select_related(*(path for name, path in parents.items() if name in names))
+
+
+@dataclass(frozen=True)
+class Told:
+    """One change as a reader is told it: when, by whom, what, and each column before and after."""
+
+    at: Any
+    by: str
+    what: str
+    url: str
+    changes: Sequence[tuple[str, str, str]]
+
+
+
+
+def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
+    """Changes in words. The public is told what changed and when, not which official did it."""
+    result = []
+    for change in changes:
+        model = model_of(change.subject_kind)
+        columns = [
+            (label_of(model, name), shown(model, name, entry.get("from")), shown(model, name, entry.get("to")))
+            for name, entry in change.fields.items()
+            if "erased" not in entry
+        ]
+        erased = [(label_of(model, name), "", gettext("erased")) for name, entry in change.fields.items() if "erased" in entry]
+        result.append(
+            Told(
+                change.event.at,
+                change.event.by_name if with_names else gettext("An official"),
+                f"{_verb(change.kind)} {noun_of(change.subject_kind)}: {change.subject_name}",
+                "",
+                columns + erased,
+            )
+        )
+    return result
+
+
+def _verb(kind: str) -> str:
+    return {"created": gettext("created"), "changed": gettext("changed"), "deleted": gettext("deleted")}[kind]
+
+
+# What the nouns are called in the history, in the middle of a sentence.
+NOUNS = {
+    "core.report": _("report"),
+    "core.attachment": _("attached file"),
+    "domains.ecosystem": _("ecosystem"),
+    "domains.domain": _("domain"),
+    "domains.mission": _("mission"),
+    "domains.policy": _("policy"),
+    "domains.share": _("share"),
+    "parties.organisation": _("organisation"),
+    "parties.othername": _("other name"),
+    "parties.person": _("person"),
+    "parties.affiliation": _("position"),
+    "parties.account": _("account"),
+    "parties.grant": _("role"),
+    "parties.token": _("key"),
+    "network.niche": _("niche"),
+    "network.competencefield": _("competence field"),
+    "legislation.bill": _("bill"),
+    "legislation.billstage": _("stage of a bill"),
+    "governance.body": _("body"),
+    "governance.decision": _("decision"),
+    "strategy.strategy": _("strategy"),
+    "strategy.obstacle": _("obstacle"),
+    "strategy.direction": _("direction"),
+    "strategy.priority": _("priority"),
+    "strategy.target": _("target"),
+    "strategy.lever": _("lever"),
+    "plan.plan": _("plan"),
+    "plan.section": _("section of the plan"),
+    "plan.measure": _("measure"),
+    "plan.result": _("result"),
+    "plan.resultindicator": _("result indicator"),
+    "plan.assignment": _("institution's part"),
+    "plan.funding": _("funding"),
+    "plan.fundingsource": _("funding source"),
+    "portfolio.project": _("project"),
+    "portfolio.kpi": _("project indicator"),
+    "portfolio.partnership": _("partnership"),
+}
+
+
+def noun_of(kind: str) -> str:
+    """What a noun is called: "measure"."""
+    model = model_of(kind)
+    return str(NOUNS.get(kind) or (model._meta.verbose_name if model else kind))
+
+
+def label_of(model: type[Noun] | None, column: str) -> str:
+    """What a column is called."""
+    if model is None:
+        return column
+    for field in model._meta.concrete_fields:
+        if column in (field.attname, field.name):
+            return capfirst(str(field.verbose_name))
+    return column
+
+
+def shown(model: type[Noun] | None, column: str, value: Any) -> str:
+    """A recorded value as a reader would see it."""
+    if value in (None, "", [], {}):
+        return ""
+    if model is not None:
+        for field in model._meta.concrete_fields:
+            if column == field.attname:
+                if field.is_relation:
+                    row = field.related_model._base_manager.filter(pk=value).first()
+                    return str(row) if row else f"#{value}"
+                if field.choices:
+                    return str(dict(field.flatchoices).get(value, value))
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return str(value)
+
+
+# ---------------------------------------------------------------- what waits for somebody
+
+
+def measures_of_institutions(ids: Iterable[int]) -> QuerySet[Measure]:
+    """Undone measures of plans in force for which one of these institutions is responsible, by deadline."""
+    return (
+        Measure.objects.filter(
+            plan__state=PlanState.ADOPTED,
+            state__in=OPEN,
+            assignments__organisation__in=list(ids),
+            assignments__part=Part.RESPONSIBLE,
+        )
+        .select_related("plan__ecosystem", "section")
+        .distinct()
+        .order_by("due_on", "plan", "order")
+    )
+
+
+def reports_to_judge(ecosystem_ids: Iterable[int]) -> QuerySet[Report]:
+    """Submitted reports that wait for the coordinator, oldest first."""
+    return Report.objects.filter(ecosystem_id__in=list(ecosystem_ids), state=ReportState.SUBMITTED).order_by("id")
+
+
+def returned_reports(ids: Iterable[int], account_id: int) -> QuerySet[Report]:
+    """Returned reports of these institutions or this person that nobody has corrected yet."""
+    return (
+        Report.objects.filter(Q(institution_id__in=list(ids)) | Q(by_id=account_id), state=ReportState.RETURNED)
+        .filter(corrections=None)
+        .order_by("-id")
+    )
+
+
+def prepared_decisions(ecosystem_ids: Iterable[int]) -> QuerySet[Decision]:
+    """Decisions that wait to be taken."""
+    return Decision.objects.filter(body__ecosystem__in=list(ecosystem_ids), state=DecisionState.DRAFT).select_related(
+        "body__ecosystem"
+    )
