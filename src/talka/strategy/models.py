@@ -35,7 +35,12 @@ class Strategy(Noun):
     ends = models.PositiveSmallIntegerField(_("last year"))
     state = models.CharField(_("state"), max_length=10, choices=StrategyState, default=StrategyState.DRAFT)
     decision = models.ForeignKey(
-        Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="strategies", verbose_name=_("adopted by")
+        Decision,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="strategies",
+        verbose_name=_("adopted by"),
     )
     source = models.CharField(_("source"), max_length=500, blank=True, default="")
 
@@ -47,14 +52,35 @@ class Strategy(Noun):
             models.UniqueConstraint(
                 fields=["ecosystem"], condition=Q(state="adopted"), name="strategy_one_in_force"
             ),
-            models.CheckConstraint(condition=Q(ends__gte=models.F("starts")), name="strategy_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(ends__gte=models.F("starts")), name="strategy_ends_after_start"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.title} ({self.number})"
 
     def get_absolute_url(self) -> str:
-        return reverse("strategy", args=[self.ecosystem.code]) + f"?version={self.number}"
+        return self.address("strategy")
+
+    def address(self, name: str, *arguments: str, anchor: str = "") -> str:
+        """The page `name` of this version. The version in force has the plain address, which outlives it."""
+        version = "" if self.state == StrategyState.ADOPTED else f"?version={self.number}"
+        return (
+            reverse(name, args=[self.ecosystem.code, *arguments]) + version + (f"#{anchor}" if anchor else "")
+        )
+
+    @property
+    def is_draft(self) -> bool:
+        """Only a draft can be changed; an adopted version is what was voted on, and a superseded one what was."""
+        return self.state == StrategyState.DRAFT
+
+    @property
+    def policies(self) -> list[Policy]:
+        """The policies that this version as a whole serves."""
+        return [
+            link.policy for link in self.policy_links.all() if not link.priority_id and not link.target_id
+        ]
 
 
 class OfStrategy(Noun):
@@ -72,6 +98,9 @@ class OfStrategy(Noun):
     def ecosystem_id(self) -> int:
         return self.strategy.ecosystem_id
 
+    def get_absolute_url(self) -> str:
+        return self.strategy.address("strategy", anchor=f"{self._meta.model_name}-{self.code}")
+
 
 class Obstacle(OfStrategy):
     """What stands between the ecosystem and its mission."""
@@ -80,13 +109,12 @@ class Obstacle(OfStrategy):
 
     class Meta:
         ordering: ClassVar = ["order", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["strategy", "code"], name="obstacle_code_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["strategy", "code"], name="obstacle_code_once")
+        ]
 
     def __str__(self) -> str:
         return self.title
-
-    def get_absolute_url(self) -> str:
-        return reverse("strategy", args=[self.strategy.ecosystem.code]) + f"#{self.code}"
 
 
 class Direction(OfStrategy):
@@ -97,13 +125,20 @@ class Direction(OfStrategy):
 
     class Meta:
         ordering: ClassVar = ["order", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["strategy", "code"], name="direction_code_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["strategy", "code"], name="direction_code_once")
+        ]
 
     def __str__(self) -> str:
         return self.title
 
-    def get_absolute_url(self) -> str:
-        return reverse("strategy", args=[self.strategy.ecosystem.code]) + f"#{self.code}"
+    @property
+    def obstacles(self) -> list[Obstacle]:
+        """The obstacles that this direction answers, in their order."""
+        return sorted(
+            (each.obstacle for each in self.overcomes.all()),
+            key=lambda obstacle: (obstacle.order, obstacle.pk),
+        )
 
 
 class Overcomes(Noun):
@@ -115,10 +150,16 @@ class Overcomes(Noun):
     class Meta:
         ordering: ClassVar = ["id"]
         verbose_name_plural = "overcomes"
-        constraints: ClassVar = [models.UniqueConstraint(fields=["direction", "obstacle"], name="overcomes_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["direction", "obstacle"], name="overcomes_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.direction} → {self.obstacle}"
+
+    @property
+    def ecosystem_id(self) -> int:
+        return self.direction.ecosystem_id
 
 
 class Priority(OfStrategy):
@@ -131,13 +172,20 @@ class Priority(OfStrategy):
     class Meta:
         ordering: ClassVar = ["direction__order", "order", "id"]
         verbose_name_plural = "priorities"
-        constraints: ClassVar = [models.UniqueConstraint(fields=["strategy", "code"], name="priority_code_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["strategy", "code"], name="priority_code_once")
+        ]
 
     def __str__(self) -> str:
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("priority", args=[self.strategy.ecosystem.code, self.code])
+        return self.strategy.address("priority", self.code)
+
+    @property
+    def policies(self) -> list[Policy]:
+        """The policies that this priority serves."""
+        return [link.policy for link in self.policy_links.all()]
 
 
 class TargetKind(models.TextChoices):
@@ -164,10 +212,12 @@ class Target(OfStrategy):
     """What is to be reached by when: read from an indicator, by its code. Or *to be specified*, by whom and when.
 
     `indicator` is the code of an indicator that some room provides; empty: people report the value, under the
-    series `target:<code>`.
+    series `target:<code>`. A target of amount may lack its number, as real strategies do: the linter says so.
     """
 
-    priority = models.ForeignKey(Priority, null=True, blank=True, on_delete=models.CASCADE, related_name="targets")
+    priority = models.ForeignKey(
+        Priority, null=True, blank=True, on_delete=models.CASCADE, related_name="targets"
+    )
     title = Bilingual(models.TextField, verbose_name=_("target"))
     kind_of = models.CharField(_("kind"), max_length=12, choices=TargetKind, default=TargetKind.QUANTITY)
     indicator = models.CharField(_("indicator"), max_length=150, blank=True, default="")
@@ -176,10 +226,16 @@ class Target(OfStrategy):
     baseline_period = models.CharField(_("baseline period"), max_length=21, blank=True, default="")
     goal = models.DecimalField(_("goal"), max_digits=24, decimal_places=6, null=True, blank=True)
     due = models.CharField(_("deadline"), max_length=21, blank=True, default="")
-    desired = models.CharField(_("desired direction"), max_length=10, choices=Desired, default=Desired.INCREASE)
+    desired = models.CharField(
+        _("desired direction"), max_length=10, choices=Desired, default=Desired.INCREASE
+    )
     reckoning = models.CharField(_("reckoned as"), max_length=10, choices=Reckoning, default=Reckoning.COUNT)
     specify_owner = models.ForeignKey(
-        Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="targets_to_specify",
+        Organisation,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="targets_to_specify",
         verbose_name=_("who specifies it"),
     )
     specify_by = models.DateField(_("to be specified by"), null=True, blank=True)
@@ -189,19 +245,31 @@ class Target(OfStrategy):
         ordering: ClassVar = ["order", "id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["strategy", "code"], name="target_code_once"),
-            models.CheckConstraint(condition=~Q(kind_of="quantity") | Q(goal__isnull=False), name="target_quantity_has_goal"),
+            models.CheckConstraint(
+                condition=Q(kind_of="quantity") | Q(goal=None), name="target_goal_is_of_a_quantity"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("target", args=[self.strategy.ecosystem.code, self.code])
+        return self.strategy.address("target", self.code)
 
     @property
     def series(self) -> str:
         """The code its value is read by."""
         return self.indicator or f"target:{self.code}"
+
+    @property
+    def says_what(self) -> bool:
+        """Whether anybody could tell when it is reached: a state to reach, or an amount with its number."""
+        return self.kind_of == TargetKind.MILESTONE or self.goal is not None
+
+    @property
+    def policies(self) -> list[Policy]:
+        """The policies that this target serves."""
+        return [link.policy for link in self.policy_links.all()]
 
 
 class Lever(OfStrategy):
@@ -216,25 +284,30 @@ class Lever(OfStrategy):
     def __str__(self) -> str:
         return self.title
 
-    def get_absolute_url(self) -> str:
-        return reverse("strategy", args=[self.strategy.ecosystem.code]) + f"#{self.code}"
-
 
 class PolicyLink(Noun):
     """A version of the strategy, or one of its priorities or targets, serves a policy above it."""
 
     strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="policy_links")
-    priority = models.ForeignKey(Priority, null=True, blank=True, on_delete=models.CASCADE, related_name="policy_links")
-    target = models.ForeignKey(Target, null=True, blank=True, on_delete=models.CASCADE, related_name="policy_links")
+    priority = models.ForeignKey(
+        Priority, null=True, blank=True, on_delete=models.CASCADE, related_name="policy_links"
+    )
+    target = models.ForeignKey(
+        Target, null=True, blank=True, on_delete=models.CASCADE, related_name="policy_links"
+    )
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="links")
 
     class Meta:
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["strategy", "priority", "target", "policy"], name="policy_link_once", nulls_distinct=False
+                fields=["strategy", "priority", "target", "policy"],
+                name="policy_link_once",
+                nulls_distinct=False,
             ),
-            models.CheckConstraint(condition=Q(priority=None) | Q(target=None), name="policy_link_from_one_place"),
+            models.CheckConstraint(
+                condition=Q(priority=None) | Q(target=None), name="policy_link_from_one_place"
+            ),
         ]
 
     def __str__(self) -> str:
