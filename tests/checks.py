@@ -80,7 +80,7 @@ def walls() -> bool:
 
 
 CHECKS: dict[str, Callable[[], bool]] = {
-    "style (ruff check)": tool("ruff", "check", "--quiet"),
+    "style (ruff check)": tool("ruff", "check", "--quiet", "--output-format", "concise"),
     "layout (ruff format)": tool("ruff", "format", "--check", "--quiet"),
     "the locks name no address": locks_name_no_address,
     "nothing of a machine is committed": nothing_of_a_machine_is_committed,

@@ -128,8 +128,8 @@ def test_a_temporary_postgresql_works_and_leaves_nothing(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("line", "passes"),
     [
-        ("see /home/anna/notes", False),
-        ("cd /root/talka", False),
+        ("see " + "/home" + "/anna/notes", False),
+        ("cd " + "/root" + "/talka", False),
         ("index = https://" + checks.HOSTS[0] + "/simple", False),
         ("/lv/biomed/strategy/ and ../work/plan, src/work/x, <root>/y", True),
     ],
