@@ -1,4 +1,6 @@
-"""What every page is made of. This room knows no domain word: it draws numbers, rows, states and forms, whatever they mean."""
+"""What every page is made of. This room knows no domain word: numbers, rows, states, forms, whatever they
+mean.
+"""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

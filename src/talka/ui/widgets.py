@@ -1,4 +1,4 @@
-"""Form widgets that fit a phone's keyboard and both languages. A `field` tag dresses them; nothing here has a look."""
+"""Form widgets that suit a phone's keyboard and both languages. The `field` tag dresses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django import forms
 
 
 class DateInput(forms.DateInput):
-    """The browser's own calendar. Its value is always ISO, whatever the language shows."""
+    """The browser's own calendar. Its value is ISO, whatever the language shows."""
 
     input_type = "date"
 
@@ -26,9 +26,9 @@ class DateTimeInput(forms.DateTimeInput):
 
 
 class DecimalInput(forms.TextInput):
-    """A number typed as people write it: give the field `localize=True` and 1234,5 is read in Latvian.
+    """A number typed as people write it; with `localize=True` on the field, 1234,5 is read in Latvian.
 
-    Wrong: type="number", which takes a comma or a point depending on the browser and drops what it does not like.
+    Wrong: type="number", which takes a comma or a point as the browser likes and drops the rest in silence.
     """
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
@@ -36,12 +36,9 @@ class DecimalInput(forms.TextInput):
 
 
 class FileInput(forms.ClearableFileInput):
-    """A file, refused in the browser already when it is larger than `max_bytes`. The server decides all the same."""
+    """A file; the browser already refuses one larger than `max_bytes`. The server decides all the same."""
 
     def __init__(self, attrs: dict[str, Any] | None = None, *, max_bytes: int = 0, accept: str = "") -> None:
-        extra: dict[str, Any] = {}
-        if max_bytes:
-            extra["data-max-bytes"] = max_bytes
-        if accept:
-            extra["accept"] = accept
-        super().__init__({**extra, **(attrs or {})})
+        limits = {"data-max-bytes": max_bytes or None, "accept": accept or None}
+        given = {name: value for name, value in limits.items() if value is not None}
+        super().__init__({**given, **(attrs or {})})

@@ -8,19 +8,20 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.timezone import make_aware
 from django.utils.translation import get_language
 
 from talka.core.values import Period
 from talka.ui import charts
-from talka.ui.templatetags import ui
+from talka.ui.parts.boxes import badge
 from talka.ui.widgets import DateInput, DecimalInput
 
+RIGA = ZoneInfo("Europe/Riga")
 TODAY = date(2026, 11, 23)
 
 
@@ -53,20 +54,65 @@ def context(lang: str) -> dict[str, Any]:
         return in_lv if lv else in_en
 
     names = [
-        said("Malkas šķūnis ar divslīpju jumtu un lietusūdens savākšanu", "Woodshed with a pitched roof and rainwater collection"),
+        said(
+            "Malkas šķūnis ar divslīpju jumtu un lietusūdens savākšanu",
+            "Woodshed with a pitched roof and rainwater collection",
+        ),
         said("Darbarīku novietne", "Tool store"),
-        said("Velosipēdu nojume pie sabiedriskā transporta pieturas", "Bicycle shelter at the public transport stop"),
+        said(
+            "Velosipēdu nojume pie sabiedriskā transporta pieturas",
+            "Bicycle shelter at the public transport stop",
+        ),
         said("Siltumnīca, kuras apkurei izmanto komposta siltumu", "Greenhouse heated by compost"),
         said("Lapene", "Arbour"),
     ]
     late, done, way, plan = (
-        said("kavējas", "late"), said("izpildīts", "done"), said("norit", "under way"), said("plānots", "planned"),
+        said("kavējas", "late"),
+        said("izpildīts", "done"),
+        said("norit", "under way"),
+        said("plānots", "planned"),
     )
     rows = [
-        {"n": 1, "name": names[0], "who": "Anna Paraugs", "due": "2023", "value": 1250, "state": done, "tone": "good", "done": 1.0},
-        {"n": 2, "name": names[1], "who": "Bruno Piemērs", "due": said("2026. gada 2. ceturksnis", "Q2 2026"), "value": 320.5, "state": late, "tone": "bad", "done": 0.4},
-        {"n": 3, "name": names[2], "who": "Cilda Izdomāta", "due": "2027", "value": 18400, "state": way, "tone": "progress", "done": 0.62},
-        {"n": 4, "name": names[3], "who": "Anna Paraugs", "due": said("30.06.2028.", "30 Jun 2028"), "value": None, "state": plan, "tone": "neutral", "done": None},
+        {
+            "n": 1,
+            "name": names[0],
+            "who": "Anna Paraugs",
+            "due": "2023",
+            "value": 1250,
+            "state": done,
+            "tone": "good",
+            "done": 1.0,
+        },
+        {
+            "n": 2,
+            "name": names[1],
+            "who": "Bruno Piemērs",
+            "due": said("2026. gada 2. ceturksnis", "Q2 2026"),
+            "value": 320.5,
+            "state": late,
+            "tone": "bad",
+            "done": 0.4,
+        },
+        {
+            "n": 3,
+            "name": names[2],
+            "who": "Cilda Izdomāta",
+            "due": "2027",
+            "value": 18400,
+            "state": way,
+            "tone": "progress",
+            "done": 0.62,
+        },
+        {
+            "n": 4,
+            "name": names[3],
+            "who": "Anna Paraugs",
+            "due": said("30.06.2028.", "30 Jun 2028"),
+            "value": None,
+            "state": plan,
+            "tone": "neutral",
+            "done": None,
+        },
     ]
     years = [date(year, 12, 31) for year in range(2019, 2026)]
     history = list(zip(years, [12.1, 12.9, None, 14.6, 15.2, 17.9, 18.4], strict=True))
@@ -87,17 +133,29 @@ def context(lang: str) -> dict[str, Any]:
         "Līdz 2024. gada jūnijam uzbūvēt trīs šķūņus pagalmā un pie ielas, iesaistot piecus kaimiņus.",
         "Build three sheds in the yard and by the street by June 2024, with five neighbours.",
     )
-    refused = ShedForm({"title": "", "value": "daudz", "due": "2026-02-30", "kind": "a", "size": "m", "uses": ["wood"]})
+    refused = ShedForm(
+        {"title": "", "value": "daudz", "due": "2026-02-30", "kind": "a", "size": "m", "uses": ["wood"]}
+    )
     return {
         "title": said("Šķūņu talka", "The shed bee"),
         "kicker": said("Izdomāta kopiena", "An invented community"),
         "lead": said(
             "Visas sastāvdaļas vienā lapā: ko redz, ko var darīt un kā izskatās, kad nekā vēl nav.",
-            "Every part on one page: what is seen, what can be done, and how it looks when there is nothing yet.",
+            "Every part on one page: what is seen, what can be done, and what an empty one says.",
         ),
-        "breadcrumbs": [(said("Sākums", "Start"), "/"), (said("Rīcības plāns", "Action plan"), "/p/"), (said("Šķūņu talka", "The shed bee"), "")],
+        "breadcrumbs": [
+            (said("Sākums", "Start"), "/"),
+            (said("Rīcības plāns", "Action plan"), "/p/"),
+            (said("Šķūņu talka", "The shed bee"), ""),
+        ],
         "navigation": [
-            {"url": f"/{n}/", "label": label, "icon": symbol, "active": n == 3, "count": 3 if n == 0 else None}
+            {
+                "url": f"/{n}/",
+                "label": label,
+                "icon": symbol,
+                "active": n == 3,
+                "count": 3 if n == 0 else None,
+            }
             for n, (label, symbol) in enumerate(
                 [
                     (said("Mans darbs", "My work"), "checklist"),
@@ -112,7 +170,10 @@ def context(lang: str) -> dict[str, Any]:
                 ]
             )
         ],
-        "ecosystem": said("Dārza būves, koka tehnoloģijas un kaimiņu sadarbība", "Garden buildings, timber technology and neighbours"),
+        "ecosystem": said(
+            "Dārza būves, koka tehnoloģijas un kaimiņu sadarbība",
+            "Garden buildings, timber technology and neighbours",
+        ),
         "other_language_url": "/en/" if lv else "/lv/",
         "search_url": "/search/",
         "account_menu": {
@@ -120,7 +181,13 @@ def context(lang: str) -> dict[str, Any]:
             "note": said("Koordinatore", "Coordinator"),
             "entries": [
                 {"url": "/me/", "label": said("Mans profils", "My profile"), "icon": "user"},
-                {"url": "/out/", "label": said("Iziet", "Sign out"), "icon": "logout", "post": True, "forgets": True},
+                {
+                    "url": "/out/",
+                    "label": said("Iziet", "Sign out"),
+                    "icon": "logout",
+                    "post": True,
+                    "forgets": True,
+                },
             ],
         },
         "said_rows": rows,
@@ -135,60 +202,158 @@ def context(lang: str) -> dict[str, Any]:
         ],
         "nodes": [
             {
-                "label": said("Pagalms", "The yard"), "code": "1", "url": "#", "value": 12,
+                "label": said("Pagalms", "The yard"),
+                "code": "1",
+                "url": "#",
+                "value": 12,
                 "children": [
                     {
-                        "label": names[0], "code": "1.1", "url": "#", "value": 8, "badge": ui.badge(done, "good"),
-                        "children": [{"label": said("Jumts", "Roof"), "code": "1.1.1", "value": 5}, {"label": said("Sienas", "Walls"), "code": "1.1.2", "value": 3}],
+                        "label": names[0],
+                        "code": "1.1",
+                        "url": "#",
+                        "value": 8,
+                        "badge": badge(done, "good"),
+                        "children": [
+                            {"label": said("Jumts", "Roof"), "code": "1.1.1", "value": 5},
+                            {"label": said("Sienas", "Walls"), "code": "1.1.2", "value": 3},
+                        ],
                     },
-                    {"label": names[1], "code": "1.2", "url": "#", "value": 4, "badge": ui.badge(late, "bad")},
+                    {
+                        "label": names[1],
+                        "code": "1.2",
+                        "url": "#",
+                        "value": 4,
+                        "badge": badge(late, "bad"),
+                    },
                 ],
             },
-            {"label": said("Iela", "The street"), "code": "2", "url": "#", "value": 1234.5, "note": said("viena būve", "one building"), "children": [{"label": names[2], "code": "2.1", "value": None}]},
+            {
+                "label": said("Iela", "The street"),
+                "code": "2",
+                "url": "#",
+                "value": 1234.5,
+                "note": said("viena būve", "one building"),
+                "children": [{"label": names[2], "code": "2.1", "value": None}],
+            },
         ],
         "milestones": [
             {"when": date(2025, 3, 1), "title": said("Sākts", "Begun"), "tone": "good"},
-            {"when": date(2026, 6, 30), "title": said("Termiņš pagājis", "Deadline passed"), "text": said("Trūkst jumta; trūkst arī naudas jumtam.", "The roof is missing, and so is the money for it."), "tone": "bad"},
+            {
+                "when": date(2026, 6, 30),
+                "title": said("Termiņš pagājis", "Deadline passed"),
+                "text": said(
+                    "Trūkst jumta; trūkst arī naudas jumtam.",
+                    "The roof is missing, and so is the money for it.",
+                ),
+                "tone": "bad",
+            },
             {"when": "2027", "title": said("Jānodod lietošanā", "Due for use"), "tone": "neutral"},
         ],
         "events": [
-            {"at": make_aware(datetime(2026, 11, 23, 14, 5)), "by": "Anna Paraugs", "what": said("mainīja pasākumu", "changed the measure"), "changes": [(said("Rezultāts", "Result"), before, after), (said("Termiņš", "Deadline"), "2023", "2024")]},
-            {"at": make_aware(datetime(2026, 11, 20, 9, 30)), "by": "Bruno Piemērs", "what": said("iesniedza ziņojumu", "sent a report"), "url": "#"},
+            {
+                "at": datetime(2026, 11, 23, 14, 5, tzinfo=RIGA),
+                "by": "Anna Paraugs",
+                "what": said("mainīja pasākumu", "changed the measure"),
+                "changes": [
+                    (said("Rezultāts", "Result"), before, after),
+                    (said("Termiņš", "Deadline"), "2023", "2024"),
+                ],
+            },
+            {
+                "at": datetime(2026, 11, 20, 9, 30, tzinfo=RIGA),
+                "by": "Bruno Piemērs",
+                "what": said("iesniedza ziņojumu", "sent a report"),
+                "url": "#",
+            },
         ],
         "before": before,
         "after": after,
-        "changes": [(said("Rezultāts", "Result"), before, after), (said("Atbildīgais", "Responsible"), "Anna Paraugs", "Anna Paraugs"), (said("Finansējums", "Funding"), "", said("2,6 milj. €", "€2.6M"))],
+        "changes": [
+            (said("Rezultāts", "Result"), before, after),
+            (said("Atbildīgais", "Responsible"), "Anna Paraugs", "Anna Paraugs"),
+            (said("Finansējums", "Funding"), "", said("2,6 milj. €", "€2.6M")),
+        ],
         "chart": charts.line_path(
-            history, title=said("Eksporta īpatsvars apgrozījumā", "Share of exports in turnover"), unit="%",
-            baseline=(date(2019, 12, 31), 12.1), goal=(date(2027, 12, 31), 22), today=TODAY,
+            history,
+            title=said("Eksporta īpatsvars apgrozījumā", "Share of exports in turnover"),
+            unit="%",
+            baseline=(date(2019, 12, 31), 12.1),
+            goal=(date(2027, 12, 31), 22),
+            today=TODAY,
         ),
         "compound": charts.line_path(
             [(date(2021, 1, 1) + timedelta(days=91 * n), 40 * 1.06**n) for n in range(16)],
-            title=said("Būvju skaits", "Number of buildings"), baseline=(date(2021, 1, 1), 40), goal=(date(2028, 1, 1), 260), today=date(2024, 11, 23), compound=True,
+            title=said("Būvju skaits", "Number of buildings"),
+            baseline=(date(2021, 1, 1), 40),
+            goal=(date(2028, 1, 1), 260),
+            today=date(2024, 11, 23),
+            compound=True,
         ),
         "empty_chart": charts.line_path([], title=said("Vēl nav vērtību", "No values yet")),
         "bars": charts.bars(
-            [charts.Bar(names[0], 1250, "#1", tone="good"), charts.Bar(names[2], 18400, "#3"), charts.Bar(names[1], 320.5, "#2", note=late, tone="bad"), charts.Bar(names[4], None)],
-            title=said("Izmaksas pa būvēm", "Cost by building"), unit="€", goal=12000,
+            [
+                charts.Bar(names[0], 1250, "#1", tone="good"),
+                charts.Bar(names[2], 18400, "#3"),
+                charts.Bar(names[1], 320.5, "#2", note=late, tone="bad"),
+                charts.Bar(names[4], None),
+            ],
+            title=said("Izmaksas pa būvēm", "Cost by building"),
+            unit="€",
+            goal=12000,
         ),
         "stacked": charts.stacked(
-            [(said("Pagalms", "The yard"), [4, 1, 2, 3]), (said("Iela", "The street"), [1, 0, 5, 2]), (names[3], [0, 0, 0, 1])],
+            [
+                (said("Pagalms", "The yard"), [4, 1, 2, 3]),
+                (said("Iela", "The street"), [1, 0, 5, 2]),
+                (names[3], [0, 0, 0, 1]),
+            ],
             [(done, "good"), (late, "bad"), (way, "progress"), (plan, "neutral")],
             title=said("Stāvoklis pa vietām", "State by place"),
         ),
         "series": charts.stacked(
-            [(year, values) for year, values in (("2024", [420, 310, 120, 90, 40]), ("2025", [520, 280, 210, 60, 80]), ("2026", [610, 330, 260, 150, 20]))],
-            [said("Valsts budžets", "State budget"), said("ES fondi", "EU funds"), said("Uzņēmumi", "Companies"), said("Pašvaldība", "Municipality"), said("Cits", "Other")],
-            title=said("Finansējums, tūkst. €", "Funding, thousand €"), share=True,
+            [
+                (year, values)
+                for year, values in (
+                    ("2024", [420, 310, 120, 90, 40]),
+                    ("2025", [520, 280, 210, 60, 80]),
+                    ("2026", [610, 330, 260, 150, 20]),
+                )
+            ],
+            [
+                said("Valsts budžets", "State budget"),
+                said("ES fondi", "EU funds"),
+                said("Uzņēmumi", "Companies"),
+                said("Pašvaldība", "Municipality"),
+                said("Cits", "Other"),
+            ],
+            title=said("Finansējums, tūkst. €", "Funding, thousand €"),
+            share=True,
         ),
-        "gantt": charts.gantt(gantt_rows, date(2023, 1, 1), date(2028, 12, 31), TODAY, title=said("Plāna gaita", "Course of the plan")),
+        "gantt": charts.gantt(
+            gantt_rows,
+            date(2023, 1, 1),
+            date(2028, 12, 31),
+            TODAY,
+            title=said("Plāna gaita", "Course of the plan"),
+        ),
         "gantt_year": charts.gantt(
-            [charts.Span(names[0], date(2026, 2, 1), Period.quarter(2026, 3), tone="good", state=done), charts.Span(names[1], date(2026, 1, 10), Period.day(date(2026, 9, 30)), late=True), charts.Span(names[2], date(2026, 5, 1), Period.year(2026), tone="progress", state=way)],
-            date(2026, 1, 1), date(2026, 12, 31), TODAY, title=said("2026. gada plāns", "Plan of 2026"),
+            [
+                charts.Span(names[0], date(2026, 2, 1), Period.quarter(2026, 3), tone="good", state=done),
+                charts.Span(names[1], date(2026, 1, 10), Period.day(date(2026, 9, 30)), late=True),
+                charts.Span(names[2], date(2026, 5, 1), Period.year(2026), tone="progress", state=way),
+            ],
+            date(2026, 1, 1),
+            date(2026, 12, 31),
+            TODAY,
+            title=said("2026. gada plāns", "Plan of 2026"),
         ),
-        "donut": charts.donut([(done, 8, "good"), (late, 3, "bad"), (way, 5, "progress"), (plan, 1, "neutral")], title=said("17 pasākumi pēc stāvokļa", "17 measures by state"), centre="17"),
+        "donut": charts.donut(
+            [(done, 8, "good"), (late, 3, "bad"), (way, 5, "progress"), (plan, 1, "neutral")],
+            title=said("17 pasākumi pēc stāvokļa", "17 measures by state"),
+            centre="17",
+        ),
         "spark": [4, 5, 5, 7, 6, 8, None, 9, 12],
-        "now": make_aware(datetime(2026, 11, 23, 14, 5)),
+        "now": datetime(2026, 11, 23, 14, 5, tzinfo=RIGA),
         "day": TODAY,
         "messages": [],
     }
