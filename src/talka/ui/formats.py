@@ -112,7 +112,7 @@ def _round(value: Decimal, places: int) -> Decimal:
 
 
 def day(value: date | None, style: str = "short", lang: str | None = None) -> str:
-    """A day: short «23.11.2026.», "23 Nov 2026"; long «2026. gada 23. novembris», "23 November 2026"; or month."""
+    """A day. short: «23.11.2026.», "23 Nov 2026"; long: «2026. gada 23. novembris»; month: no day."""
     if value is None:
         return NOTHING
     latvian = language(lang) == "lv"

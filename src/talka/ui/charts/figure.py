@@ -112,7 +112,8 @@ def data_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str 
     )
     return format_html(
         '<details class="t-chart-data"><summary>{}</summary>'
-        '<div class="t-table-wrap"><table class="table t-table t-stack"><caption class="visually-hidden">{}</caption>'
+        '<div class="t-table-wrap"><table class="table t-table t-stack">'
+        '<caption class="visually-hidden">{}</caption>'
         '<thead><tr><th scope="col">{}</th>{}</tr></thead>'
         "<tbody>{}</tbody></table></div></details>",
         _("The numbers as a table"),

@@ -84,7 +84,7 @@ def field(bound: BoundField, label: str = "", help: str = "", wide: bool = True)
     )
 
 
-def _attributes(widget: Any, errors: list[str], described: str) -> dict[str, Any]:
+def _attributes(widget: Any, errors: list[Any], described: str) -> dict[str, Any]:
     """What a control gets besides its own attributes."""
     look = (
         "form-check-input"

@@ -7,6 +7,7 @@ example.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -17,8 +18,10 @@ from talka.ui.parts import base, boxes, changes, forms, heads, rows
 
 register = template.Library()
 
-# Tags that print one thing: {% name … %}.
-for tag in (
+Part = Callable[..., Any]
+
+# {% name … %} prints one thing.
+ONE: list[Part] = [
     base.icon,
     base.time,
     heads.breadcrumbs,
@@ -33,14 +36,11 @@ for tag in (
     forms.field,
     forms.fields,
     forms.form_errors,
-):
-    register.simple_tag(tag)
-register.simple_tag(changes.diff_text, name="diff")
-for tag in (rows.th, rows.pager, rows.url_with):
-    register.simple_tag(tag, takes_context=True)
+]
+ONE_OF_THE_PAGE: list[Part] = [rows.th, rows.pager, rows.url_with]  # these read the page's query
 
-# Tags around a content: {% name … %}content{% endname %}.
-for tag in (
+# {% name … %}content{% endname %} stands around its content.
+AROUND: list[Part] = [
     heads.page_head,
     heads.answer,
     boxes.card,
@@ -51,10 +51,18 @@ for tag in (
     rows.facts,
     rows.fact,
     forms.form_actions,
-):
-    register.simple_block_tag(tag)
-for tag in (boxes.confirm, rows.filters):
-    register.simple_block_tag(tag, takes_context=True)
+]
+AROUND_OF_THE_PAGE: list[Part] = [boxes.confirm, rows.filters]
+
+for part in ONE:
+    register.simple_tag(part)
+for part in ONE_OF_THE_PAGE:
+    register.simple_tag(part, takes_context=True)
+for part in AROUND:
+    register.simple_block_tag(part)
+for part in AROUND_OF_THE_PAGE:
+    register.simple_block_tag(part, takes_context=True)
+register.simple_tag(changes.diff_text, name="diff")
 
 
 @register.simple_tag
@@ -110,7 +118,7 @@ def compact(value: Any) -> str:
 
 @register.filter
 def day(value: date | None, style: str = "short") -> str:
-    """{{ d|day }} → 23.11.2026.; |day:"long" → 2026. gada 23. novembris; |day:"month" → 2026. gada novembris"""
+    """{{ d|day }} → 23.11.2026.; |day:"long" → 2026. gada 23. novembris; "month" → 2026. gada novembris."""
     return formats.day(value, style)
 
 
