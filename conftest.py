@@ -121,3 +121,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         "executable_path": str(need_chromium()),
         "args": [*quiet, offline, *rootly],
     }
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """None: tests give whole addresses. It stands in for the plugin's own, which pytest 9 warns about."""

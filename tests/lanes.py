@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypedDict
 
+import playwright
 import psycopg
 import pytest
 
@@ -35,6 +36,8 @@ ON_POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith(("postgres://", "p
 
 def need_chromium() -> Path:
     """A Chromium that starts; without one the test is skipped, or fails under TALKA_REQUIRE=all."""
+    if not driver_starts():
+        _absent("Playwright's driver does not start (Debian: apt install libatomic1)")
     return chromium() or _absent("no Chromium that starts was found (Debian: apt install chromium)")
 
 
@@ -65,19 +68,25 @@ def chromium() -> Path | None:
     downloads = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache" / "ms-playwright"))
     installed = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
     for place in (*installed, *sorted(downloads.glob("chromium-*/chrome-linux*/chrome"), reverse=True)):
-        if place and _answers(place):
+        if place and "Chrom" in _version(place):
             return Path(place)
     return None
 
 
-def _answers(program: str | Path) -> bool:
+@functools.cache
+def driver_starts() -> bool:
+    """Whether the Node inside Playwright runs; minimal machines lack a library that it is linked to."""
+    return _version(Path(playwright.__file__).parent / "driver" / "node") != ""
+
+
+def _version(program: str | Path) -> str:
     try:
         asked = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0 and "Chrom" in asked.stdout
+        return ""
+    return asked.stdout if asked.returncode == 0 else ""
 
 
 def _absent(reason: str) -> NoReturn:

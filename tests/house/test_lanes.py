@@ -43,6 +43,7 @@ def test_tests_have_a_home_of_their_own() -> None:
 
 
 def test_what_is_missing_is_skipped_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "driver_starts", lambda: True)
     monkeypatch.setattr(lanes, "chromium", lambda: None)
     monkeypatch.setattr(lanes, "REQUIRE_ALL", False)
     with pytest.raises(pytest.skip.Exception, match="apt install chromium"):
@@ -50,6 +51,7 @@ def test_what_is_missing_is_skipped_with_its_reason(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_is_missing_fails_where_all_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "driver_starts", lambda: True)
     monkeypatch.setattr(lanes, "chromium", lambda: None)
     monkeypatch.setattr(lanes, "REQUIRE_ALL", True)
     with pytest.raises(pytest.fail.Exception, match=r"apt install chromium.*TALKA_REQUIRE=all"):
