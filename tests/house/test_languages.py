@@ -27,52 +27,63 @@ MARKERS = {
     "gettext_noop",
 }
 TRANS = re.compile(r"""^(?:trans|translate)\s+(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
+CONTEXT = re.compile(r"""\bcontext\s+["']([^"']*)["']""")
 FILTERED = re.compile(r"""_\(\s*(?:"([^"]*)"|'([^']*)')\s*\)""")
 
 
-def python_strings(path: Path) -> Iterator[tuple[str, int]]:
-    """Marked strings of a Python file: the message id (singular first) and its line."""
+Message = tuple[str, str]  # context and message id (the singular)
+
+
+def python_strings(path: Path) -> Iterator[tuple[Message, int]]:
+    """Marked strings of a Python file and their lines."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if name in MARKERS and node.args:
             first = node.args[1] if name.startswith("pgettext") else node.args[0]
+            context = node.args[0].value if name.startswith("pgettext") and isinstance(node.args[0], ast.Constant) else ""
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                yield first.value, node.lineno
+                yield (str(context), first.value), node.lineno
             else:
                 assert not isinstance(first, ast.JoinedStr), (
                     f"{path}:{node.lineno}: an f-string cannot be translated"
                 )
 
 
-def template_strings(path: Path) -> Iterator[tuple[str, int]]:
+def template_strings(path: Path) -> Iterator[tuple[Message, int]]:
     """Marked strings of a template."""
     block: list[str] | None = None
+    context = ""
     trimmed = False
     for token in Lexer(path.read_text(encoding="utf-8")).tokenize():
         if token.token_type == TokenType.BLOCK:
             words = token.contents.split()
             if words[0] in {"blocktranslate", "blocktrans"}:
-                block, trimmed = [], "trimmed" in words
+                block, trimmed, context = [], "trimmed" in words, _context(token.contents)
             elif words[0] in {"endblocktranslate", "endblocktrans"} and block is not None:
-                yield _block(block, trimmed), token.lineno
+                yield (context, _block(block, trimmed)), token.lineno
                 block = None
             elif words[0] == "plural" and block is not None:
-                yield _block(block, trimmed), token.lineno
+                yield (context, _block(block, trimmed)), token.lineno
                 block = None  # the plural form belongs to the entry just given
             elif match := TRANS.match(token.contents):
-                yield (match[1] or match[2] or "").replace('\\"', '"'), token.lineno
+                yield (_context(token.contents), (match[1] or match[2] or "").replace('\\"', '"')), token.lineno
             else:
                 for a, b in FILTERED.findall(token.contents):
-                    yield a or b, token.lineno
+                    yield ("", a or b), token.lineno
         elif token.token_type == TokenType.VAR:
             for a, b in FILTERED.findall(token.contents):
-                yield a or b, token.lineno
+                yield ("", a or b), token.lineno
             if block is not None:
                 block.append("%(" + token.contents.split("|")[0].strip() + ")s")
         elif token.token_type == TokenType.TEXT and block is not None:
             block.append(token.contents.replace("%", "%%"))
+
+
+def _context(contents: str) -> str:
+    match = CONTEXT.search(contents)
+    return match[1] if match else ""
 
 
 def _block(parts: list[str], trimmed: bool) -> str:
@@ -80,7 +91,7 @@ def _block(parts: list[str], trimmed: bool) -> str:
     return " ".join(line.strip() for line in text.strip().splitlines()) if trimmed else text
 
 
-def strings_of(room: Path) -> Iterator[tuple[str, str]]:
+def strings_of(room: Path) -> Iterator[tuple[Message, str]]:
     files = room.rglob("*.py") if room != PACKAGE else room.glob("*.py")
     for path in sorted(files):
         if "tests" in path.parts or "migrations" in path.parts or path.name == "testing.py":
@@ -106,7 +117,7 @@ def test_every_string_is_in_latvian(room: Path) -> None:
     missing = []
     for text, place in strings_of(room):
         entry = known.get(text)
-        if not text.strip():
+        if not text[1].strip():
             continue
         if entry is None or entry.fuzzy or entry.obsolete:
             missing.append(f"{place}: {text!r}")

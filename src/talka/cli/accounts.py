@@ -29,8 +29,9 @@ def add(email: str, given: str, family: str, role: str) -> None:
     """Open an account for EMAIL with a role in the whole hub; its first password is printed once."""
     person = parties.add_person(HUB, by=SYSTEM, given=given, family=family, email=email)
     password = secrets.token_urlsafe(12)
-    opened = parties.open_account(person, by=SYSTEM, password=password)
-    parties.grant_role(opened, by=SYSTEM, role=role, ecosystem=None)
+    opened = parties.open_account(person, by=SYSTEM)
+    parties.set_password(opened, by=SYSTEM, password=password)
+    parties.grant(opened, by=SYSTEM, role=role)
     click.echo(f"{email} may sign in with the password {password}\nIt is shown only now; change it on “My account”.")
 
 

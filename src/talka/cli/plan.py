@@ -11,8 +11,8 @@ from django.utils import timezone
 from talka.cli import talka
 from talka.cli.output import as_json, in_ecosystem, in_language, say_json, say_table, speak, the_ecosystem
 from talka.core.actions import SYSTEM, Invalid
-from talka.plan import documents as plan_documents
-from talka.plan import queries
+from talka.plan import queries, sheets
+from talka.plan.models import Plan
 
 
 @talka.group()
@@ -20,7 +20,7 @@ def plan() -> None:
     """The annual action plan."""
 
 
-def _the_plan(ecosystem: str | None, year: int | None):  # type: ignore[no-untyped-def]
+def _the_plan(ecosystem: str | None, year: int | None) -> Plan:
     where = the_ecosystem(ecosystem)
     found = queries.latest_plan(where, year)
     if found is None:
@@ -38,18 +38,20 @@ def _the_plan(ecosystem: str | None, year: int | None):  # type: ignore[no-untyp
 def import_(file: Path, apply: bool, year: int | None, ecosystem: str | None, language: str, as_json: bool) -> None:
     """Read a plan from a docx, xlsx, csv or pdf FILE and show what it would change. Status 1 if it has problems."""
     speak(language)
-    read = plan_documents.read_plan(file, _the_plan(ecosystem, year))
-    if apply and not read.problems:
-        plan_documents.apply_plan(read, by=SYSTEM)
+    read = sheets.read_plan_file(_the_plan(ecosystem, year), file)
+    answer = read.as_json()
+    applied = apply and not read.problems
+    if applied:
+        read.apply(by=SYSTEM)
     if as_json:
-        say_json(read.as_json())
+        say_json(answer)
     else:
+        rows = [[m["number"], m["title"], ", ".join(m["responsible"]), m["deadline"]] for m in answer["measures"]]
+        say_table(["No.", "Measure", "Responsible", "Deadline"], rows, widths=[8, 64, 40, 12])
+        verb = "changed" if applied else "would change"
+        click.echo(f"\n{len(rows)} measures read; {len(answer['changes'])} rows {verb}; {len(read.problems)} problems")
         for problem in read.problems:
             click.echo(f"✗ {problem.place}: {problem.message}", err=True)
-        rows = [[m["number"], m["title"], ", ".join(m["responsible"]), m["deadline"]] for m in read.measures]
-        say_table(["No.", "Measure", "Responsible", "Deadline"], rows, widths=[8, 64, 40, 12])
-        verb = "changed" if apply and not read.problems else "would change"
-        click.echo(f"\n{len(read.measures)} measures read; {len(read.changes)} {verb}; {len(read.problems)} problems")
     sys.exit(1 if read.problems else 0)
 
 
@@ -61,5 +63,5 @@ def import_(file: Path, apply: bool, year: int | None, ecosystem: str | None, la
 def export(year: int, to: Path, ecosystem: str | None, language: str) -> None:
     """Write the plan in its official form; the ending of the file says which: docx, xlsx, csv, pdf, json."""
     speak(language)
-    plan_documents.write_plan(_the_plan(ecosystem, year), to)
+    sheets.write_plan_file(_the_plan(ecosystem, year), to)
     click.echo(f"{to}", err=True)

@@ -63,7 +63,7 @@ class Noun(models.Model):
     def snapshot(self) -> dict[str, Any]:
         """This row's columns as plain values."""
         return {
-            field.attname: field.value_from_object(self)
+            field.attname: _plain_value(field, self)
             for field in self._meta.concrete_fields
             if field.attname not in self.silent
         }
@@ -100,6 +100,11 @@ class Noun(models.Model):
         result = super().delete(*args, **options)
         record.touches.append(gone)
         return result
+
+
+def _plain_value(field: Any, row: Noun) -> Any:
+    value = field.value_from_object(row)
+    return value.name if isinstance(field, models.FileField) else value
 
 
 class Event(models.Model):

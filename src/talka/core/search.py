@@ -126,9 +126,14 @@ def search(
 
 
 def _matching(groups: Sequence[frozenset[str]], scope: Sequence[str]) -> list[int]:
+    # The last word may still be half typed: its beginning counts. The others are whole.
+    last = len(groups) - 1
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            parts = ["(" + " | ".join(f"{s}:*" for s in sorted(group)) + ")" for group in groups]
+            parts = [
+                "(" + " | ".join(f"'{s}'" + (":*" if n == last else "") for s in sorted(group)) + ")"
+                for n, group in enumerate(groups)
+            ]
             query = " & ".join([*parts, *scope])
             cursor.execute(
                 "select id from core_searchentry where to_tsvector('simple', stems) @@ to_tsquery('simple', %s)"
@@ -136,7 +141,10 @@ def _matching(groups: Sequence[frozenset[str]], scope: Sequence[str]) -> list[in
                 [query, CANDIDATES],
             )
         else:
-            parts = ["(" + " OR ".join(f'"{s}"*' for s in sorted(group)) + ")" for group in groups]
+            parts = [
+                "(" + " OR ".join(f'"{s}"' + ("*" if n == last else "") for s in sorted(group)) + ")"
+                for n, group in enumerate(groups)
+            ]
             query = " AND ".join([*parts, *(f'"{s}"' for s in scope)])
             cursor.execute(
                 "select rowid from core_search_fts where core_search_fts match %s limit %s", [query, CANDIDATES]

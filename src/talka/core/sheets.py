@@ -16,11 +16,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django.db import models, transaction
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from django.utils.translation import override
 
 from talka.core.actions import Invalid
 from talka.core.models import Noun
+from talka.core.rules import Fact
 from talka.core.values import BadValue, Period
 
 LANGUAGES = ("lv", "en")
@@ -187,7 +188,7 @@ def _period(text: str) -> Period:
     try:
         return Period.parse(text)
     except BadValue as error:
-        raise BadCell(str(error)) from None
+        raise BadCell(error.words(get_language() or "lv")) from None
 
 
 @dataclass(frozen=True)
@@ -405,7 +406,8 @@ class Sheet:
     model: ClassVar[type[Noun]]
     columns: ClassVar[Sequence[Column]]
     key: ClassVar[tuple[str, ...]] = ("code",)
-    over: ClassVar[str] = "hub"  # "hub" | "domains.ecosystem" | "strategy.version" | "plan.plan"
+    over: ClassVar[str] = "hub"  # "hub" | "domains.ecosystem" | "strategy.strategy" | "plan.plan"
+    needs: ClassVar[Fact | None] = None  # the rule of its verbs; without one the rows are not edited as reference data
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -425,6 +427,10 @@ class Sheet:
     def change(self, row: Any, values: dict[str, Any], *, by: Any) -> Any:
         """Changes a row by the room's own verb."""
         raise NotImplementedError
+
+    def may_edit(self, parent: Any, by: Any) -> bool:
+        """Whether to offer `by` (None: the public) to edit rows under `parent`; the verbs themselves decide."""
+        return self.needs is not None and self.needs(by, parent)
 
     # -- out
 

@@ -13,18 +13,21 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from talka.core.models import Event, Report
 from talka.core.search import Hit
 from talka.core.values import Period
 from talka.domains.models import Ecosystem
+from talka.plan import queries as plans
 from talka.plan import rules as plan_rules
-from talka.plan.models import MeasureState, Plan, PlanState
+from talka.plan.models import UNDONE, MeasureState, Plan, PlanState
 from talka.portfolio import queries as portfolio
 from talka.strategy import queries as strategy
 from talka.strategy import rules as strategy_rules
 from talka.strategy.models import Strategy, StrategyState
 from talka.ui import charts
+from talka.ui.parts.boxes import badge
 from talka.web import problems, queries
 
 NEWS, LATE, BARS = 8, 6, 30
@@ -37,14 +40,17 @@ def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
     today = timezone.localdate()
     version = strategy.in_force(ecosystem)
     plan = queries.plan_in_force(ecosystem)
-    numbers = queries.plan_in_numbers(plan, today) if plan else None
-    late = list(queries.late_measures(plan, today)[:LATE]) if plan else []
+    numbers = plans.tally(plan, today) if plan else None
+    late = plans.measures(plan).filter(plans.late(today)).order_by("due_on", "order")[:LATE] if plan else []
+    tree = strategy.tree(version, today=today) if version else None
     events_ = list(public_events(ecosystem, who)[:NEWS])
     return {
         "title": str(ecosystem),
         "lead": ecosystem.summary,
         "strategy": version,
-        "tree": strategy.tree_of(version, today=today) if version else None,
+        "tree": tree,
+        "nodes": nodes(tree) if tree else [],
+        "targets": strategy.tally(tree.standings) if tree else None,
         "plan": plan,
         "numbers": numbers,
         "late": late,
@@ -75,7 +81,7 @@ def timeline(plan: Plan, today: date, language: str) -> Any:
     """The plan over its year. A plan of more measures than fit shows those still open, soonest first."""
     measures = plan.measures.select_related("plan__ecosystem", "section").order_by("section__order", "order")
     if measures.count() > BARS:
-        measures = measures.filter(state__in=queries.OPEN).order_by("due_on", "order")
+        measures = measures.filter(state__in=UNDONE).order_by("due_on", "order")
     rows = [
         charts.Span(
             label=f"{measure.number} {measure.title}",
@@ -91,6 +97,34 @@ def timeline(plan: Plan, today: date, language: str) -> Any:
     first = min([date(plan.year, 1, 1), *(row.start for row in rows if row.start)])
     last = max([date(plan.year, 12, 31), *(row.window[1] for row in rows if row.window)])
     return charts.gantt(rows, first, last, today, title=_("The plan of %(year)d over time") % {"year": plan.year}, lang=language)
+
+
+def nodes(tree: Any) -> list[dict[str, Any]]:
+    """The strategy as a tree of links with live numbers on the right."""
+
+    def target(standing: Any) -> dict[str, Any]:
+        number = standing.value_text or (_("goal: %(goal)s") % {"goal": standing.goal_text} if standing.goal_text else "")
+        return {
+            "label": standing.target.title,
+            "url": standing.target.get_absolute_url(),
+            "value": number,
+            "badge": badge(standing.label, tone=standing.tone),
+        }
+
+    def priority(bough: Any) -> dict[str, Any]:
+        return {
+            "label": bough.priority.title,
+            "url": bough.priority.get_absolute_url(),
+            "children": [target(each) for each in bough.standings],
+        }
+
+    branches = [
+        {"label": branch.direction.title, "children": [priority(bough) for bough in branch.priorities]}
+        for branch in tree.branches
+    ]
+    if tree.loose:
+        branches.append({"label": _("Contribution of the whole ecosystem"), "children": [target(each) for each in tree.loose]})
+    return branches
 
 
 def state_of(measure: Any, today: date) -> str:
@@ -187,39 +221,39 @@ def happenings(events: Iterable[Event], *, with_names: bool) -> list[Happening]:
 def verb_in_words(verb: str) -> str:
     """ "plan.accept_report" → "plan: accept report": what was done, by the name of the verb, in the reader's language."""
     known = {
-        "adopt": _("adopted"),
-        "accept": _("accepted"),
-        "return": _("returned"),
-        "give_back": _("returned"),
-        "report": _("reported"),
-        "add": _("added"),
-        "found": _("founded"),
-        "put": _("took over"),
-        "edit": _("edited"),
-        "remove": _("removed"),
-        "merge": _("merged"),
-        "start": _("started"),
-        "finish": _("finished"),
-        "drop": _("dropped"),
-        "reopen": _("reopened"),
-        "close": _("closed"),
-        "roll": _("carried over"),
-        "new": _("began a new version"),
-        "derive": _("derived"),
-        "prepare": _("prepared"),
-        "pass": _("moved on"),
-        "set": _("set"),
-        "specify": _("specified"),
-        "unlock": _("unlocked"),
-        "withdraw": _("withdrew"),
-        "grant": _("gave a role"),
-        "revoke": _("took back"),
-        "reject": _("rejected"),
-        "reorder": _("put in order"),
-        "apply": _("took over"),
+        "adopt": pgettext("history", "adopted"),
+        "accept": pgettext("history", "accepted"),
+        "return": pgettext("history", "returned"),
+        "give_back": pgettext("history", "returned"),
+        "report": pgettext("history", "reported"),
+        "add": pgettext("history", "added"),
+        "found": pgettext("history", "founded"),
+        "put": pgettext("history", "took over"),
+        "edit": pgettext("history", "edited"),
+        "remove": pgettext("history", "removed"),
+        "merge": pgettext("history", "merged"),
+        "start": pgettext("history", "started"),
+        "finish": pgettext("history", "finished"),
+        "drop": pgettext("history", "dropped"),
+        "reopen": pgettext("history", "reopened"),
+        "close": pgettext("history", "closed"),
+        "roll": pgettext("history", "carried over"),
+        "new": pgettext("history", "began a new version"),
+        "derive": pgettext("history", "derived"),
+        "prepare": pgettext("history", "prepared"),
+        "pass": pgettext("history", "moved on"),
+        "set": pgettext("history", "set"),
+        "specify": pgettext("history", "specified"),
+        "unlock": pgettext("history", "unlocked"),
+        "withdraw": pgettext("history", "withdrew"),
+        "grant": pgettext("history", "gave a role"),
+        "revoke": pgettext("history", "took back"),
+        "reject": pgettext("history", "rejected"),
+        "reorder": pgettext("history", "put in order"),
+        "apply": pgettext("history", "took over"),
     }
     name = verb.rpartition(".")[2]
-    return known.get(name) or known.get(name.partition("_")[0]) or _("changed")
+    return known.get(name) or known.get(name.partition("_")[0]) or pgettext("history", "changed")
 
 
 @dataclass(frozen=True)
@@ -257,7 +291,7 @@ def work_of(account: Any, today: date) -> dict[str, Any]:
     judged = [e.pk for e in ecosystems if account.may("plan.coordinate", e.pk)]
     decided = [e.pk for e in ecosystems if account.may("governance.decide", e.pk)]
     reports_ = account.may("plan.report", None) or any(account.may("plan.report", e.pk) for e in ecosystems)
-    measures = list(queries.measures_of_institutions(institutions)[:100]) if institutions and reports_ else []
+    measures = list(plans.to_report(institutions, today)[:100]) if institutions and reports_ else []
     to_judge = list(queries.reports_to_judge(judged)[:50])
     returned = list(queries.returned_reports(institutions, account.pk)[:50])
     decisions = list(queries.prepared_decisions(decided)[:50])

@@ -4,53 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Count, Q, QuerySet
-from django.utils import timezone
+from django.db.models import Q, QuerySet
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from talka.core.models import Change, Event, Noun, Report, ReportState
 from talka.domains.models import Ecosystem
 from talka.governance.models import Decision, DecisionState
-from talka.plan.models import Measure, MeasureState, Part, Plan, PlanState
-
-OPEN = (MeasureState.PLANNED, MeasureState.UNDER_WAY)
-
-
-@dataclass(frozen=True)
-class PlanCount:
-    """A plan in numbers, each the number of measures that a click shows."""
-
-    total: int
-    done: int
-    under_way: int
-    late: int
-    dropped: int
-
-    @property
-    def planned(self) -> int:
-        """Not begun, and not late for it."""
-        return self.total - self.done - self.under_way - self.dropped
-
-
-def plan_in_numbers(plan: Plan, today: date | None = None) -> PlanCount:
-    """How many measures of a plan are done, under way, late, dropped; one question to the database."""
-    late = Q(state__in=OPEN, due_on__lt=today or timezone.localdate())
-    return PlanCount(
-        **plan.measures.aggregate(
-            total=Count("id"),
-            done=Count("id", filter=Q(state=MeasureState.DONE)),
-            under_way=Count("id", filter=Q(state=MeasureState.UNDER_WAY)),
-            dropped=Count("id", filter=Q(state=MeasureState.DROPPED)),
-            late=Count("id", filter=late),
-        )
-    )
-
+from talka.plan.models import Plan, PlanState
 
 def plan_in_force(ecosystem: Ecosystem) -> Plan | None:
     """The latest plan that was adopted (or closed since)."""
@@ -60,15 +26,6 @@ def plan_in_force(ecosystem: Ecosystem) -> Plan | None:
         .select_related("ecosystem", "strategy", "decision")
         .order_by("-year", "-number")
         .first()
-    )
-
-
-def late_measures(plan: Plan, today: date | None = None) -> QuerySet[Measure]:
-    """Measures of a plan that are undone after their deadline, the longest late first."""
-    return (
-        plan.measures.filter(state__in=OPEN, due_on__lt=today or timezone.localdate())
-        .select_related("plan__ecosystem", "section")
-        .order_by("due_on", "order")
     )
 
 
@@ -138,7 +95,7 @@ def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
             for name, entry in change.fields.items()
             if "erased" not in entry
         ]
-        erased = [(label_of(model, name), "", gettext("erased")) for name, entry in change.fields.items() if "erased" in entry]
+        erased = [(label_of(model, name), "", pgettext("history", "erased")) for name, entry in change.fields.items() if "erased" in entry]
         result.append(
             Told(
                 change.event.at,
@@ -152,7 +109,7 @@ def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
 
 
 def _verb(kind: str) -> str:
-    return {"created": gettext("created"), "changed": gettext("changed"), "deleted": gettext("deleted")}[kind]
+    return {"created": pgettext("history", "created"), "changed": pgettext("history", "changed"), "deleted": pgettext("history", "deleted")}[kind]
 
 
 # What the nouns are called in the history, in the middle of a sentence.
@@ -233,23 +190,8 @@ def shown(model: type[Noun] | None, column: str, value: Any) -> str:
 # ---------------------------------------------------------------- what waits for somebody
 
 
-def measures_of_institutions(ids: Iterable[int]) -> QuerySet[Measure]:
-    """Undone measures of plans in force for which one of these institutions is responsible, by deadline."""
-    return (
-        Measure.objects.filter(
-            plan__state=PlanState.ADOPTED,
-            state__in=OPEN,
-            assignments__organisation__in=list(ids),
-            assignments__part=Part.RESPONSIBLE,
-        )
-        .select_related("plan__ecosystem", "section")
-        .distinct()
-        .order_by("due_on", "plan", "order")
-    )
-
-
 def reports_to_judge(ecosystem_ids: Iterable[int]) -> QuerySet[Report]:
-    """Submitted reports that wait for the coordinator, oldest first."""
+    """Submitted reports of any room that wait for the coordinator, oldest first."""
     return Report.objects.filter(ecosystem_id__in=list(ecosystem_ids), state=ReportState.SUBMITTED).order_by("id")
 
 
