@@ -50,14 +50,14 @@ def decode(data: bytes, place: Place) -> str:
         except UnicodeDecodeError:
             return data.decode("cp1257")
     except UnicodeDecodeError as error:
-        raise Unreadable("encoding", place, byte=error.start) from error
+        raise Unreadable("encoding", place, byte=error.start + 1) from error
 
 
 def read(data: bytes, place: Place, limits: Limits) -> list[Table]:
     """The one table of the file. `above`: titles above the header."""
     text = decode(data, place)
     if control := _CONTROLS.search(text):
-        raise Unreadable("not-text", place, format="csv", byte=len(text[: control.start()].encode()))
+        raise Unreadable("not-text", place, format="csv", position=control.start() + 1)
     first, _, rest = text.partition("\n")
     if said := re.fullmatch(r"sep=(.)\r?", first):  # Excel's own way of saying it
         delimiter, text = said[1], rest

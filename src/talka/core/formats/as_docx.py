@@ -92,8 +92,12 @@ def _has(parent: etree._Element, *path: str) -> bool:
 
 
 def _count(parent: etree._Element, *path: str) -> int:
-    value = _value(parent, *path) or "0"
-    return min(int(value), 1000) if value.isdigit() else 0
+    return _whole(_value(parent, *path))
+
+
+def _whole(text: str | None) -> int:
+    """A count as the file gives it; anything else is 0, and more than 1000 is no count of a document's."""
+    return min(int(text), 1000) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _paragraph(paragraph: etree._Element, numbers: _Numbers) -> str:
@@ -281,7 +285,7 @@ class _Numbers:
             for override in _children(number, "lvlOverride"):
                 numbers.levels[identity] |= _levels(override)
                 if _has(override, "startOverride"):
-                    level = int(attribute(override, "ilvl") or 0)
+                    level = _whole(attribute(override, "ilvl"))
                     numbers.restarts.setdefault(identity, {})[level] = _count(override, "startOverride")
         return numbers
 
@@ -320,7 +324,7 @@ class _Numbers:
 
 def _levels(parent: etree._Element) -> dict[int, _Level]:
     return {
-        int(attribute(level, "ilvl") or 0): _Level(
+        _whole(attribute(level, "ilvl")): _Level(
             _count(level, "start"), _value(level, "numFmt") or "decimal", _value(level, "lvlText") or ""
         )
         for level in _children(parent, "lvl")
@@ -440,9 +444,12 @@ def _add_table(word: WordDocument, grid: Grid, widths_emu: list[float]) -> None:
     """Built from elements: python-docx's own cells take quadratic time in the rows."""
     table = word.add_table(rows=0, cols=len(grid.header), style="Table Grid")._tbl
     widths = [round(width / _TWIPS) for width in widths_emu]
-    layout = etree.SubElement(table.tblPr, qn("w:tblLayout"))
-    layout.set(qn("w:type"), "fixed")
-    table.tblPr.insert(1, layout)
+    properties = table.tblPr
+    width = properties.find(qn("w:tblW"))
+    width.set(qn("w:type"), "dxa")
+    width.set(qn("w:w"), str(sum(widths)))
+    layout = etree.SubElement(properties, qn("w:tblLayout"), {qn("w:type"): "fixed"})
+    width.addnext(layout)  # the schema wants this order
     for column, twips in zip(table.tblGrid, widths, strict=True):
         column.set(qn("w:w"), str(twips))
     style = word.styles["Table Text"].style_id

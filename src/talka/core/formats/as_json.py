@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,7 +11,7 @@ from .limits import Limits
 from .places import Place
 from .problems import BadFile, TooLarge, Unreadable
 from .tables import Collector, Table
-from .text import Value, canonical, clean, number_text
+from .text import Value, canonical, clean, native_number
 
 
 class _Twice(Exception):
@@ -112,7 +111,8 @@ def write(document: Document) -> bytes:
     return ("[\n  " + ",\n  ".join(lines) + "\n]\n").encode()
 
 
-def _plain(value: Value) -> str | int | float | bool | None:
-    if isinstance(value, float | Decimal) and math.isfinite(value):
-        return float(number_text(value))  # without binary noise
-    return value if isinstance(value, bool | int) or value is None else canonical(value)
+def _plain(value: Value) -> str | float | None:
+    if value is None or isinstance(value, int):  # truth too; whole numbers of any length
+        return value
+    number = native_number(value) if isinstance(value, float | Decimal) else None
+    return canonical(value) if number is None else number

@@ -7,7 +7,6 @@ of dates and number formats is used all the same.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,13 +25,13 @@ from openpyxl.utils.cell import column_index_from_string, range_boundaries
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
 from .as_csv import guard
-from .documents import Document, Grid, Heading, Para, page_characters
+from .documents import Document, Grid, Heading, page_characters
 from .limits import Limits
 from .package import Package, local, repack
 from .places import Place
 from .problems import TooLarge, Unreadable
 from .tables import Collector, Merged, Table, split_titles
-from .text import Value, canonical, clean
+from .text import Value, canonical, clean, native_number
 
 # ---------------------------------------------------------------------------------------------------- reading
 
@@ -263,6 +262,7 @@ _FORBIDDEN_IN_NAMES = re.compile(r"[\[\]:*?/\\]")
 _NAME_LENGTH = 31
 _TOP = Alignment(vertical="top", wrap_text=True)
 _BOLD = Font(bold=True)
+_PLAIN = Font()
 _TITLE = Font(bold=True, size=14)
 _SHADE = PatternFill("solid", fgColor="E7E6E6")
 _LINE = Side(style="thin", color="A6A6A6")
@@ -270,31 +270,36 @@ _BORDER = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
 
 
 def write(document: Document) -> bytes:
-    """A sheet for every table, with the texts before the table as titles above its header, which stays in
-    view and carries a filter. Text is written as text, also if it begins like a formula; numbers and dates as
-    such."""
+    """A sheet for every table, with the texts before it as titles above its header, which stays in view and
+    carries a filter. Texts after the last table stand above it too: below, they would be rows of it.
+
+    Text is written as text, also if it begins like a formula; numbers and dates as such.
+    """
     book = Workbook(write_only=True)
     names: set[str] = set()
-    titles = [(clean(document.title), _TITLE), *((clean(text), Font()) for text in document.preface)]
+    title = clean(document.title)
     heading = ""
-    shares = iter(document.shares())
+    titles = [(title, _TITLE), *((clean(text), _PLAIN) for text in document.preface)]
+    sheets: list[tuple[str, list[tuple[str, Font]], Grid | None]] = []
     for block in document.blocks:
         if isinstance(block, Grid):
-            name = _sheet_name(block.name or heading or clean(document.title), names)
-            _write_sheet(book.create_sheet(name), titles, block, next(shares))
+            sheets.append((_sheet_name(block.name or heading or title, names), titles, block))
             titles = []
         elif isinstance(block, Heading):
             heading = clean(block.text)
             titles.append((heading, _BOLD))
-        elif isinstance(block, Para):
-            titles.append((clean(block.text), Font()))
-    if [text for text, _ in titles if text] or not names:
-        _write_sheet(book.create_sheet(_sheet_name(clean(document.title), names)), titles)
+        else:
+            titles.append((clean(block.text), _PLAIN))
+    if sheets:
+        sheets[-1][1].extend(titles)
+    else:
+        sheets.append((_sheet_name(title, names), titles, None))
+    shares = iter(document.shares())
+    for name, lines, grid in sheets:
+        _write_sheet(book.create_sheet(name), lines, grid, next(shares, []))
     buffer = BytesIO()
     book.save(buffer)
-    return repack(
-        buffer.getvalue(), title=clean(document.title), language=document.language, created=document.created
-    )
+    return repack(buffer.getvalue(), title=title, language=document.language, created=document.created)
 
 
 def _sheet_name(wanted: str, taken: set[str]) -> str:
@@ -312,7 +317,7 @@ def _sheet_name(wanted: str, taken: set[str]) -> str:
 
 
 def _write_sheet(
-    sheet: Any, titles: list[tuple[str, Font]], grid: Grid | None = None, shares: Sequence[float] = ()
+    sheet: Any, titles: list[tuple[str, Font]], grid: Grid | None, shares: Sequence[float]
 ) -> None:
     # `sheet` and its cells are Any: the type stubs of openpyxl leave out most of what they can do.
     titles = [(text, font) for text, font in titles if text]
@@ -358,18 +363,15 @@ def _cell(sheet: Any, value: Value) -> Any:
     return cell
 
 
-def _native(value: Value) -> bool | float | int | Decimal | date | time | timedelta | None:
+def _native(value: Value) -> bool | float | date | time | timedelta | None:
     """The value if a spreadsheet can hold it unchanged, else None: it has 15 digits, and days since 1900."""
     match value:
         case None | str():
             return None
         case bool() | time():
             return value
-        case int():
-            return value if abs(value) < 10**15 else None
-        case float() | Decimal():
-            exact = math.isfinite(value) and canonical(float(value)) == canonical(value)
-            return value if exact else None
+        case int() | float() | Decimal():
+            return native_number(value)
         case datetime():
             return value.replace(tzinfo=None) if value.year > 1900 else None
         case date():

@@ -63,7 +63,9 @@ def read(data: bytes, most_pages: int) -> dict[str, Any]:
             return {"pages": pages}
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 -- a damaged PDF makes pdfminer raise anything at all
+    except Exception as error:
+        if "MemoryError" in repr(error):  # pdfplumber wraps that too
+            raise MemoryError from error
         locked = "PDFPasswordIncorrect" in repr(error) or "PDFEncryptionError" in repr(error)
         return {"problem": "password" if locked else "corrupt", "found": 0}
 

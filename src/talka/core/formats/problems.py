@@ -32,7 +32,7 @@ MESSAGES: dict[str, Message] = {
         "Save it as CSV UTF-8",
     ),
     "not-text": Message(
-        "The file is named %(format)s but holds no text (a control character at byte %(byte)s)",
+        "The file is named %(format)s but holds no text (a control character at position %(position)s)",
         "Give docx, xlsx, csv, tsv, json or a PDF with ruled tables",
     ),
     "quotes": Message(

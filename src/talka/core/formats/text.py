@@ -7,6 +7,7 @@ changes nothing.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from datetime import date, datetime, time, timedelta
@@ -72,6 +73,19 @@ def number_text(value: float | Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def native_number(value: float | Decimal) -> float | None:
+    """The number as spreadsheets and JSON hold it (15 digits, binary exponent), or None if its canonical text
+    would not survive that: then it has to be written as text."""
+    if isinstance(value, int):
+        return value if abs(value) < 10**15 else None
+    if not math.isfinite(value):
+        return None
+    text = number_text(value)
+    number = float(text)
+    kept = number == 0 or (1e-300 < abs(number) < 1e300 and number_text(number) == text)
+    return number if kept else None
 
 
 def canonical(value: Value) -> str:
