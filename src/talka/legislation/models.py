@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from talka.core.bilingual import Bilingual
 from talka.core.models import Noun
@@ -23,9 +24,15 @@ class Stage(models.TextChoices):
     READING_1 = "reading_1", _("first reading")
     READING_2 = "reading_2", _("second reading")
     READING_3 = "reading_3", _("third reading")
-    ADOPTED = "adopted", _("adopted")
-    IN_FORCE = "in_force", _("in force")
-    REJECTED = "rejected", _("rejected")
+    ADOPTED = "adopted", pgettext_lazy("bill", "adopted")
+    IN_FORCE = "in_force", pgettext_lazy("bill", "in force")
+    REJECTED = "rejected", pgettext_lazy("bill", "rejected")
+
+
+# The way itself: a rejected bill has left it.
+ROAD = tuple(stage for stage in Stage if stage != Stage.REJECTED)
+# A law by now: the Saeima has adopted it.
+LAW = (Stage.ADOPTED, Stage.IN_FORCE)
 
 
 class Bill(Noun):
@@ -52,6 +59,21 @@ class Bill(Noun):
 
     def get_absolute_url(self) -> str:
         return reverse("bill", args=[self.ecosystem.code, self.code])
+
+    @property
+    def is_law(self) -> bool:
+        return self.stage in LAW
+
+    @property
+    def is_open(self) -> bool:
+        """Still on its way: neither a law nor rejected."""
+        return not self.is_law and self.stage != Stage.REJECTED
+
+    @property
+    def next_stage(self) -> Stage | None:
+        """The stage that follows on the way, None at its end and off it."""
+        later = ROAD[ROAD.index(Stage(self.stage)) + 1 :] if self.stage in ROAD else ()
+        return later[0] if later else None
 
 
 class BillStage(Noun):
