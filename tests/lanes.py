@@ -132,9 +132,14 @@ def temporary_postgresql() -> Iterator[str]:
         if nobody:
             os.chown(folder, nobody["user"], nobody["group"])
         data, log, port = folder / "data", folder / "log", _free_port()
-        initdb = [programs / "initdb", "-D", data, "-U", "talka", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", "talka", "-A", "trust"]
         made = subprocess.run(
-            [*initdb, "--locale=C.UTF-8"], capture_output=True, text=True, cwd=folder, check=False, **nobody
+            [*initdb, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            check=False,
+            **nobody,
         )
         if made.returncode:
             raise NoServer(f"initdb failed: {made.stderr.strip()}")

@@ -112,17 +112,20 @@ def test_a_temporary_postgresql_works_and_leaves_nothing(monkeypatch: pytest.Mon
         lanes.server_programs()
     except lanes.NoServer as why:
         pytest.skip(str(why))  # the lane itself fails where all is required
-    folders = []
+    folders: list[Path] = []
     make = tempfile.mkdtemp
-    monkeypatch.setattr(
-        tempfile, "mkdtemp", lambda prefix: folders.append(make(prefix=prefix)) or folders[-1]
-    )
+
+    def seen(prefix: str) -> str:
+        folders.append(Path(make(prefix=prefix)))
+        return str(folders[-1])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", seen)
     with pytest.raises(KeyboardInterrupt), lanes.temporary_postgresql() as url:
         with psycopg.connect(url) as link:
             assert link.execute("show server_encoding").fetchone() == ("UTF8",)
-        assert [Path(folder).exists() for folder in folders] == [True]
+        assert [folder.exists() for folder in folders] == [True]
         raise KeyboardInterrupt  # Ctrl-C in the middle of the tests
-    assert [Path(folder).exists() for folder in folders] == [False]
+    assert [folder.exists() for folder in folders] == [False]
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
 
