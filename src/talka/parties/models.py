@@ -1,23 +1,149 @@
-"""People and organisations: their helix sectors, names, the roles that people hold in them and on this hub."""
+"""People and organisations: their helix sectors, names, the roles that people hold in them and on this hub.
+
+Identifiers are taken as people paste them and kept in one form; a mistyped one is refused by its check digits,
+because a wrong id quietly joins two organisations that have nothing to do with each other.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from talka.core.actions import Invalid
 from talka.core.bilingual import Bilingual
 from talka.core.models import Noun
 from talka.domains.models import Ecosystem
 from talka.parties.roles import ROLES
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"  # base 32 without i, l, o and u, which are misread
+
+
+def ror_id(text: str) -> str:
+    """The bare id of an organisation in the Research Organization Registry: "https://ror.org/03nadks56" → "03nadks56".
+
+    The last two digits check the six before them (ISO/IEC 7064, MOD 97-10). Raises Invalid; "" stays "".
+    """
+    bare = (
+        re.sub(r"^(?:https?://)?(?:www\.)?ror\.org/", "", text.strip(), flags=re.IGNORECASE)
+        .rstrip("/")
+        .casefold()
+    )
+    if not bare:
+        return ""
+    if not re.fullmatch(rf"0[{CROCKFORD}]{{6}}[0-9]{{2}}", bare):
+        raise Invalid(
+            gettext(
+                "“%(text)s” is not a ROR id: it has 9 characters, a zero first and two digits last, like 03nadks56"
+            )
+            % {"text": text.strip()[:60]},
+            field="ror",
+        )
+    number = 0
+    for character in bare[:-2]:
+        number = number * 32 + CROCKFORD.index(character)
+    if f"{98 - number * 100 % 97:02}" != bare[-2:]:
+        raise Invalid(
+            gettext(
+                "“%(text)s” has a mistyped character: its last two digits do not check. Copy it from ror.org."
+            )
+            % {"text": bare},
+            field="ror",
+        )
+    return bare
+
+
+REGISTER_WEIGHTS = (9, 1, 4, 8, 3, 10, 2, 5, 7, 6, 1)
+
+
+def registration_number(text: str, country: str = "LV") -> str:
+    """A number in the Latvian Register of Enterprises without spaces or "LV"; those of other countries as they are.
+
+    Eleven digits whose weighted sum leaves 3 when divided by 11. One that begins with 0 to 3 is a personal code,
+    which is never kept here. Raises Invalid; "" stays "".
+    """
+    if country != "LV":
+        return " ".join(text.split())
+    bare = re.sub(r"[\s-]", "", text).upper().removeprefix("LV")
+    if not bare:
+        return ""
+    if not re.fullmatch(r"[0-9]{11}", bare):
+        raise Invalid(
+            gettext("“%(text)s” is not a Latvian registration number: it has 11 digits")
+            % {"text": text.strip()[:60]},
+            field="registration_number",
+        )
+    if bare[0] in "0123":
+        raise Invalid(
+            gettext(
+                "This looks like a personal code, which is not kept here. A registration number begins with 4, 5 or 9."
+            ),
+            field="registration_number",
+        )
+    if sum(weight * int(digit) for weight, digit in zip(REGISTER_WEIGHTS, bare, strict=True)) % 11 != 3:
+        raise Invalid(
+            gettext("“%(text)s” has a mistyped digit: its last digit does not check") % {"text": bare},
+            field="registration_number",
+        )
+    return bare
+
+
+def orcid_id(text: str) -> str:
+    """The bare ORCID of a person: "https://orcid.org/0000-0002-1825-0097" → "0000-0002-1825-0097".
+
+    Its last character checks the others (ISO/IEC 7064, MOD 11-2). Raises Invalid; "" stays "".
+    """
+    bare = (
+        re.sub(r"^(?:https?://)?(?:www\.)?orcid\.org/", "", text.strip(), flags=re.IGNORECASE)
+        .rstrip("/")
+        .upper()
+    )
+    if not bare:
+        return ""
+    if not re.fullmatch(r"(?:[0-9]{4}-){3}[0-9]{3}[0-9X]", bare):
+        raise Invalid(
+            gettext("“%(text)s” is not an ORCID: it has 16 digits in fours, like 0000-0002-1825-0097")
+            % {"text": text.strip()[:60]},
+            field="orcid",
+        )
+    total = 0
+    for digit in bare.replace("-", "")[:-1]:
+        total = (total + int(digit)) * 2
+    if "0123456789X"[(12 - total % 11) % 11] != bare[-1]:
+        raise Invalid(
+            gettext("“%(text)s” has a mistyped digit: its last character does not check") % {"text": bare},
+            field="orcid",
+        )
+    return bare
+
+
+def website(text: str) -> str:
+    """An address of the web with its scheme: "www.lu.lv" → "https://www.lu.lv". Raises Invalid for other schemes."""
+    bare = text.strip()
+    if not bare:
+        return ""
+    whole = bare if "://" in bare else f"https://{bare}"
+    try:
+        URLValidator(schemes=["http", "https"])(whole)
+    except ValidationError:
+        raise Invalid(
+            gettext("“%(text)s” is not the address of a website; write for example https://www.liaa.gov.lv")
+            % {"text": bare[:60]},
+            field="website",
+        ) from None
+    return whole
 
 
 class Helix(models.TextChoices):
@@ -58,20 +184,43 @@ class Organisation(Noun):
     helix = models.CharField(_("helix sector"), max_length=10, choices=Helix)
     kind_of = models.CharField(_("kind"), max_length=20, choices=OrganisationKind)
     parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="parts", verbose_name=_("part of")
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="parts",
+        verbose_name=_("part of"),
     )
     registration_number = models.CharField(_("registration number"), max_length=20, blank=True, default="")
     ror = models.CharField(_("ROR id"), max_length=9, blank=True, default="")
     country = models.CharField(_("country"), max_length=2, default="LV")
     website = models.URLField(_("website"), blank=True, default="")
     withdrawn = models.BooleanField(_("no longer exists"), default=False)
-    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged")
+    successor = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="predecessors",
+        verbose_name=_("taken over by"),
+    )
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged",
+        editable=False,
+        verbose_name=_("merged into"),
+    )
     source = models.CharField(_("source"), max_length=500, blank=True, default="")
 
     class Meta:
         ordering: ClassVar = ["name_lv", "id"]
         constraints: ClassVar = [
-            models.UniqueConstraint("ror", condition=~Q(ror="") & Q(merged_into=None), name="organisation_ror_once"),
+            models.UniqueConstraint(
+                "ror", condition=~Q(ror="") & Q(merged_into=None), name="organisation_ror_once"
+            ),
             models.UniqueConstraint(
                 "registration_number",
                 condition=~Q(registration_number="") & Q(merged_into=None),
@@ -81,6 +230,15 @@ class Organisation(Noun):
                 Lower("acronym"),
                 condition=~Q(acronym="") & Q(merged_into=None, country="LV", withdrawn=False),
                 name="organisation_acronym_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(parent=models.F("id")), name="organisation_not_part_of_itself"
+            ),
+            models.CheckConstraint(
+                condition=~Q(merged_into=models.F("id")), name="organisation_not_merged_into_itself"
+            ),
+            models.CheckConstraint(
+                condition=Q(successor=None) | Q(withdrawn=True), name="organisation_taken_over_is_withdrawn"
             ),
         ]
 
@@ -111,6 +269,7 @@ class OtherName(Noun):
 class Person(Noun):
     """A person known to the hub."""
 
+    code = models.SlugField(_("code"), max_length=80, unique=True)
     given = models.CharField(_("given name"), max_length=150)
     family = models.CharField(_("family name"), max_length=150)
     email = models.EmailField(_("e-mail"), blank=True, default="")
@@ -121,10 +280,14 @@ class Person(Noun):
         verbose_name_plural = "people"
         constraints: ClassVar = [
             models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="person_email_once"),
+            models.UniqueConstraint(fields=["orcid"], condition=~Q(orcid=""), name="person_orcid_once"),
         ]
 
     def __str__(self) -> str:
         return f"{self.given} {self.family}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("person", args=[self.pk])
 
 
 class Affiliation(Noun):
@@ -139,7 +302,11 @@ class Affiliation(Noun):
     class Meta:
         ordering: ClassVar = ["person", "id"]
         constraints: ClassVar = [
+            # Two constraints, because to a database one unknown day never equals another.
             models.UniqueConstraint(fields=["person", "organisation", "starts"], name="affiliation_once"),
+            models.UniqueConstraint(
+                fields=["person", "organisation"], condition=Q(starts=None), name="affiliation_once_undated"
+            ),
             models.CheckConstraint(
                 condition=Q(starts=None) | Q(ends=None) | Q(ends__gte=models.F("starts")),
                 name="affiliation_ends_after_start",
@@ -151,7 +318,10 @@ class Affiliation(Noun):
 
 
 class AccountManager(BaseUserManager["Account"]):
-    """Finds accounts by e-mail, whatever its capitals."""
+    """Finds accounts by e-mail, whatever its capitals; brings the person along, whose name every page shows."""
+
+    def get_queryset(self) -> models.QuerySet[Account]:
+        return super().get_queryset().select_related("person")
 
     def get_by_natural_key(self, username: str | None) -> Account:
         return self.get(email__iexact=username)
@@ -161,7 +331,9 @@ class Account(AbstractBaseUser, Noun):  # type: ignore[misc]  # both are plain m
     """Who signs in. What it may do is told by its grants; whom it acts for, by its person's affiliations."""
 
     email = models.EmailField(_("e-mail"), unique=True)
-    person = models.OneToOneField(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="account")
+    person = models.OneToOneField(
+        Person, null=True, blank=True, on_delete=models.PROTECT, related_name="account"
+    )
     is_active = models.BooleanField(_("active"), default=True)
     language = models.CharField(_("language"), max_length=2, default="lv")
 
@@ -174,6 +346,9 @@ class Account(AbstractBaseUser, Noun):  # type: ignore[misc]  # both are plain m
 
     def __str__(self) -> str:
         return str(self.person) if self.person_id else self.email
+
+    def get_absolute_url(self) -> str:
+        return reverse("party-account", args=[self.pk])
 
     def save(self, *args: Any, **options: Any) -> None:
         # Signing in only notes the time; that is no act on the ecosystem and needs no verb.
@@ -202,7 +377,9 @@ class Account(AbstractBaseUser, Noun):  # type: ignore[misc]  # both are plain m
             today = timezone.localdate()
             self._organisations = frozenset(
                 Affiliation.objects.filter(
-                    Q(starts=None) | Q(starts__lte=today), Q(ends=None) | Q(ends__gte=today), person_id=self.person_id
+                    Q(starts=None) | Q(starts__lte=today),
+                    Q(ends=None) | Q(ends__gte=today),
+                    person_id=self.person_id,
                 ).values_list("organisation_id", flat=True)
                 if self.person_id
                 else ()
@@ -215,19 +392,31 @@ class Grant(Noun):
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="grants")
     role = models.CharField(_("role"), max_length=30)
-    ecosystem = models.ForeignKey(Ecosystem, null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
+    ecosystem = models.ForeignKey(
+        Ecosystem, null=True, blank=True, on_delete=models.CASCADE, related_name="grants"
+    )
 
     class Meta:
         ordering: ClassVar = ["account", "role"]
         constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "role", "ecosystem"], name="grant_once"),
             models.UniqueConstraint(
-                fields=["account", "role", "ecosystem"], name="grant_once", nulls_distinct=False
+                fields=["account", "role"], condition=Q(ecosystem=None), name="grant_once_everywhere"
             ),
             models.CheckConstraint(condition=Q(role__in=sorted(ROLES)), name="grant_of_a_known_role"),
+            models.CheckConstraint(
+                condition=~Q(role="administrator") | Q(ecosystem=None),
+                name="grant_of_administrator_is_everywhere",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.account}: {self.role}"
+        return f"{self.account}: {self.role_label}"
+
+    @property
+    def role_label(self) -> str:
+        """What the role is called in the reader's language."""
+        return str(ROLES[self.role].label)
 
 
 class Token(Noun):
@@ -240,6 +429,7 @@ class Token(Noun):
     expires = models.DateTimeField(_("expires"))
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
+    secret = ""  # the key itself, on the row that `actions.make_token` returns and nowhere else
     silent: ClassVar[frozenset[str]] = Noun.silent | {"digest"}
 
     class Meta:

@@ -25,20 +25,17 @@ class Role:
 _VIEWER = frozenset({"plan.see_drafts", "strategy.see_drafts"})
 _OFFICER = _VIEWER | {"plan.report", "strategy.report_value"}
 _COUNCIL = _VIEWER | {"governance.decide"}
-_COORDINATOR = (
-    _OFFICER
-    | {
-        "strategy.edit",
-        "plan.edit",
-        "plan.coordinate",
-        "parties.edit",
-        "network.edit",
-        "legislation.edit",
-        "governance.prepare",
-        "portfolio.edit",
-        "domains.share",
-    }
-)
+_COORDINATOR = _OFFICER | {
+    "strategy.edit",
+    "plan.edit",
+    "plan.coordinate",
+    "parties.edit",
+    "network.edit",
+    "legislation.edit",
+    "governance.prepare",
+    "portfolio.edit",
+    "domains.share",
+}
 _ADMINISTRATOR = _COORDINATOR | {"domains.edit", "parties.administer", "core.audit"}
 
 ROLES: dict[str, Role] = {
