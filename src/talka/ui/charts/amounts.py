@@ -10,6 +10,7 @@ from functools import partial
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from talka.ui import formats
 from talka.ui.charts.drawing import (
@@ -120,8 +121,8 @@ def bars(
             words_ = label(max(stop, x(0)) + 7, place.top + 13.5, words, "c-strong")
             out.append(link(row.url, tag("g", join([place.name, drawn, words_]))))
             if goal is not None:
-                # On each bar, not across the names.
-                out.append(path("c-goal", "M", x(goal), place.top - 4, "v", BAR + 8))
+                # On each bar, not across the names; a gap parts it from the bar's colour.
+                out += [path(css, "M", x(goal), place.top - 4, "v", BAR + 8) for css in ("c-gap", "c-goal")]
             y = place.end
         if not column.phone:
             out.append(path("c-axis", "M", x(0), top, "V", y))
@@ -132,7 +133,14 @@ def bars(
 
     table = [(row.label, words) for row, words in zip(given, said, strict=True)]
     return Figure(
-        title, desc, draw, (_("What"), _("Value")), table, (), show_title, any(row.url for row in given)
+        title,
+        desc,
+        draw,
+        (pgettext("chart", "What"), pgettext("chart", "Value")),
+        table,
+        (),
+        show_title,
+        any(row.url for row in given),
     )
 
 
@@ -197,7 +205,15 @@ def stacked(
         (name, *map(show, parts), show(whole)) for (name, parts), whole in zip(rows, wholes, strict=True)
     ]
     legend = [(f"c-{tone}", name) for tone, name in zip(tones, names, strict=True)]
-    return Figure(title, desc, draw, (_("What"), *names, _("Total")), table, legend, show_title)
+    return Figure(
+        title,
+        desc,
+        draw,
+        (pgettext("chart", "What"), *names, pgettext("chart", "Total")),
+        table,
+        legend,
+        show_title,
+    )
 
 
 def _part(name: str, value: float | None) -> float:

@@ -140,6 +140,7 @@ PRINTED: dict[str, dict[str, str]] = {
     "c-dot": {"fill": "#9d2235"},
     "c-path": {"stroke": "#767b84", "stroke-width": "1.5", "stroke-dasharray": "5 4", "fill": "none"},
     "c-goal": {"stroke": "#1b6b42", "fill": "none"},
+    "c-gap": {"stroke": "#ffffff", "stroke-width": "5", "fill": "none"},
     "c-goal-text": {"fill": "#1b6b42", "font-weight": "600"},
     "c-goal-dot": {"fill": "#ffffff", "stroke": "#1b6b42", "stroke-width": "2"},
     "c-today": {"stroke": "#565c66", "stroke-dasharray": "2 3", "fill": "none"},

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from talka.ui import formats
 from talka.ui.charts.drawing import (
@@ -75,16 +76,16 @@ def line_path(
     show = partial(formats.quantity, unit=unit, lang=lang)
     drawing = _LinePath(points, known, baseline, goal, today, compound, zero, unit, lang, show)
 
-    legend = [("c-line", _("value"))] if known else []
-    head: tuple[str, ...] = (_("Date"), _("Value"))
+    legend = [("c-line", pgettext("chart", "value"))] if known else []
+    head: tuple[str, ...] = (pgettext("chart", "Date"), pgettext("chart", "Value"))
     rows: list[tuple[str, ...]] = [(formats.day(at, "short", lang), show(value)) for at, value in points]
     if baseline and goal:
         legend.append(("c-path", _("path required")))
-        head = (*head, _("Required"))
+        head = (*head, pgettext("chart", "Required"))
         wanted = [show(required(baseline, goal, at, compound)) for at, _value in points]
         rows = [(*row, want) for row, want in zip(rows, wanted, strict=True)]
     if goal:
-        legend.append(("c-goal", _("goal")))
+        legend.append(("c-goal", pgettext("chart", "goal")))
     return Figure(title, desc or drawing.words(), drawing.draw, head, rows, legend, show_title)
 
 
@@ -150,7 +151,7 @@ class _LinePath:
         if self.unit:
             out.append(label(0, 12, self.unit))
         if self.today:
-            words = _("today")
+            words = pgettext("chart", "today")
             out.append(path("c-today", "M", x(self.today), top - 8, "V", bottom))
             out.append(label(inside(x(self.today), words, left, width), top - 14, words, anchor="middle"))
         out += self._path(x, y)
@@ -180,7 +181,8 @@ class _LinePath:
     def _line(self, x: Days, y: Scale) -> list[SafeString]:
         out: list[SafeString] = []
         # Points too near each other would be a caterpillar: then only the last one keeps its dot.
-        roomy = (x.stop - x.start) / max(len(self.known), 1) >= 18
+        spread = x(self.known[-1][0]) - x(self.known[0][0]) if self.known else 0.0
+        roomy = spread >= 18 * (len(self.known) - 1)
         for run in _runs(self.points):
             if len(run) > 1:
                 out.append(polyline("c-line", [(x(at), y(value)) for at, value in run]))

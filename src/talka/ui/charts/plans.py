@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from talka.core.values import Period
 from talka.ui import formats
@@ -57,7 +58,7 @@ class Span:
 
     def stands(self) -> str:
         """How it stands, in words."""
-        return self.state or (_("late") if self.late else "")
+        return self.state or (pgettext("chart", "late") if self.late else "")
 
     def due_words(self, lang: str) -> str:
         """The deadline as it was given: a year stays a year."""
@@ -135,8 +136,13 @@ def gantt(
     if any(row.due and row.due.days > 1 for row in shown):
         legend.append(("c-window c-neutral", _("due within this time")))
     if any(row.late for row in shown):
-        legend.append(("c-bad c-hatched", _("late")))
-    head = (_("What"), _("Start"), _("Deadline"), _("State"))
+        legend.append(("c-bad c-hatched", pgettext("chart", "late")))
+    head = (
+        pgettext("chart", "What"),
+        pgettext("chart", "Start"),
+        pgettext("chart", "Deadline"),
+        pgettext("chart", "State"),
+    )
     return Figure(title, desc, draw, head, table, legend, show_title, any(row.url for row in rows))
 
 
@@ -148,7 +154,7 @@ def _calendar(x: Days, bottom: float, width: float, today: date | None, lang: st
         if x(at) + 5 + text_width(words) <= width:
             out.append(label(x(at) + 5, HEAD - 8, words, "c-strong" if year else ""))
     if today and x.first <= today <= x.last:
-        words = _("today")
+        words = pgettext("chart", "today")
         out.append(path("c-today", "M", x(today), HEAD, "V", bottom + 4))
         out.append(label(inside(x(today), words, x.start, width), bottom + 18, words, anchor="middle"))
     return out

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from talka.ui import diff, formats
 from talka.ui.parts.base import EMPTY, TONES, icon, known, time, when
@@ -104,7 +105,7 @@ def diff_table(
             )
         )
     head = format_html_join(
-        "", '<th scope="col">{}</th>', ((h,) for h in (_("What"), before_label, after_label))
+        "", '<th scope="col">{}</th>', ((h,) for h in (pgettext("table", "What"), before_label, after_label))
     )
     content = format_html("<thead><tr>{}</tr></thead><tbody>{}</tbody>", head, mark_safe("".join(body)))
     return table(content, caption=caption, css="t-diff-table")
