@@ -20,7 +20,7 @@ from .problems import BadFile, TooLarge, Unreadable
 from .tables import Collector, Table, split_titles
 
 DELIMITERS = ",;\t"
-_SNIFFED_ROWS = 50
+_SNIFFED_ROWS, _SNIFFED_CHARACTERS = 50, 65_536
 # What starts a formula, also in its full-width form, which some spreadsheets accept. Apostrophes before it
 # are part of the pattern: else a text that really begins with '= would come back without its own.
 _GUARDED = re.compile("'*[=+\\-@\t\r＝＋－＠]")
@@ -89,14 +89,11 @@ def _sniff(text: str) -> str:
 
     def merit(delimiter: str) -> tuple[float, int]:
         widths: Counter[int] = Counter()
-        try:
-            for row in csv.reader(StringIO(text[:65536], newline=""), delimiter=delimiter):
-                if any(row):
-                    widths[len(row)] += 1
-                if widths.total() == _SNIFFED_ROWS:
-                    break
-        except csv.Error:
-            pass  # an over-long cell is for the reading proper to report, with its place
+        for row in csv.reader(StringIO(text[:_SNIFFED_CHARACTERS], newline=""), delimiter=delimiter):
+            if any(row):
+                widths[len(row)] += 1
+            if widths.total() == _SNIFFED_ROWS:
+                break
         width, times = max(widths.items(), key=lambda item: (item[0] > 1, item[1], item[0]), default=(1, 0))
         return (times / max(widths.total(), 1) if width > 1 else 0.0), width
 

@@ -28,8 +28,9 @@ class Limits:
     rows: int = 20_000
     columns: int = 100
     cell_characters: int = 20_000
-    pdf_pages: int = 500
+    pdf_pages: int = 200
     pdf_seconds: int = 60
+    """Of work; a page full of text takes a quarter of one."""
     pdf_memory_bytes: int = 2048 * MB
 
 

@@ -73,11 +73,12 @@ def read(data: bytes, most_pages: int) -> dict[str, Any]:
 def _items(page: Any) -> Iterator[dict[str, Any]]:
     """Lines of text and tables from top to bottom. A frame of a single cell is no table but text in a box."""
     tables = [table for table in page.find_tables() if len(table.cells) > 1]
+    boxes: list[Box] = [table.bbox for table in tables]
     inside: list[list[Word]] = [[] for _ in tables]
     outside: list[Word] = []
     for char in page.chars:
         x, y = (char["x0"] + char["x1"]) / 2, (char["top"] + char["bottom"]) / 2
-        home = next((i for i, table in enumerate(tables) if _holds(table.bbox, x, y)), None)
+        home = next((i for i, box in enumerate(boxes) if _holds(box, x, y)), None)
         (outside if home is None else inside[home]).append(char)
     items = [_table(table, chars) for table, chars in zip(tables, inside, strict=True)]
     items.extend(_lines_outside(outside, [item["top"] for item in items]))

@@ -64,6 +64,7 @@ def test_a_file_that_names_its_delimiter_is_believed(tmp_path: Path) -> None:
 
 def test_one_column_and_ragged_rows(tmp_path: Path) -> None:
     assert only(written(tmp_path, "Kas\na\n\nb\n\n")).texts == [["Kas"], ["a"], [""], ["b"]]
+    assert only(written(tmp_path, "Kas\na\n" + "\n" * 30_000)).texts == [["Kas"], ["a"]]
     assert only(written(tmp_path, "a,b,c\n1\n1,2,3\n1,2,3\n")).texts[1] == ["1", "", ""]
 
 

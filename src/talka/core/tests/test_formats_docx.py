@@ -140,6 +140,11 @@ def test_tracked_changes_are_read_as_accepted(tmp_path: Path) -> None:
     ]
 
 
+def test_a_cell_deleted_in_tracked_changes_is_gone(tmp_path: Path) -> None:
+    body = tbl(tr("a", tc("b", "<cellDel/>"), "c"), tr("d", "e"))
+    assert only(docx(tmp_path, body)).texts == [["a", "c"], ["d", "e"]]
+
+
 def test_content_controls_and_links_are_looked_through(tmp_path: Path) -> None:
     inner = "<p><sdt><sdtContent><hyperlink><r><t>2023</t></r></hyperlink></sdtContent></sdt></p>"
     row = f"<sdt><sdtContent>{tr(tc(inner), 'b')}</sdtContent></sdt>"

@@ -83,6 +83,11 @@ def test_it_is_tagged_titled_dated_and_in_its_language(plan: bytes) -> None:
         assert [page.extract_text().splitlines()[-1] for page in pdf.pages] == ["1 / 2", "2 / 2"]
 
 
+def test_a_moment_without_a_zone_is_utc(plan: bytes) -> None:
+    assert PLAN.created is not None
+    assert to_bytes(replace(PLAN, created=PLAN.created.replace(tzinfo=None)), "pdf") == plan
+
+
 def test_without_a_date_there_is_none() -> None:
     with pdfplumber.open(io.BytesIO(to_bytes(replace(PLAN, created=None), "pdf"))) as pdf:
         assert "CreationDate" not in pdf.metadata
@@ -307,10 +312,13 @@ def test_tables_beyond_the_limit(tmp_path: Path, plan: bytes) -> None:
     assert refused.value.code == "tables"
 
 
-def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    sleeper = tmp_path / "sleeper.py"
-    sleeper.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr("talka.core.formats.as_pdf._WORKER", sleeper)
+@pytest.mark.parametrize("fate", ["import time; time.sleep(60)", "raise SystemExit(1)", "pass"])
+def test_a_worker_that_does_not_end_or_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fate: str
+) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(fate)
+    monkeypatch.setattr("talka.core.formats.as_pdf._WORKER", script)
     with pytest.raises(BadFile) as refused:
         _pages(b"", Place("a.pdf"), replace(LIMITS, pdf_seconds=1))
     assert str(refused.value) == (
@@ -350,3 +358,18 @@ def test_the_worker_says_that_memory_ran_out(
     monkeypatch.setattr("pdfplumber.open", run_out)
     worker.main()
     assert capsys.readouterr().out == '{"problem": "effort", "found": 0}'
+
+
+def test_the_worker_sees_the_same_from_inside(plan: bytes, tmp_path: Path) -> None:
+    """What the other tests ask of it across the process, once without: it needs nothing but the bytes."""
+    answer = worker.read(plan, 5)
+    tables = [
+        [[text for text, _ in row] for row in item["rows"]]
+        for page in answer["pages"]
+        for item in page["items"]
+        if "rows" in item
+    ]
+    assert tables == [table.texts for table in read(tmp_path, plan)]
+    assert worker.read(plan, 1) == {"problem": "pages", "found": 2}
+    assert worker.read(b"%PDF-", 1) == {"problem": "corrupt", "found": 0}
+    assert worker.read(encrypted(), 1) == {"problem": "password", "found": 0}

@@ -42,6 +42,10 @@ def test_a_place_in_words(place: Place, words: str) -> None:
     assert str(place) == words
 
 
+def test_the_width_of_a_table() -> None:
+    assert (table(["a", "b"]).width, table().width) == (2, 0)
+
+
 def test_a_place_and_a_problem_in_another_language() -> None:
     latvian = {
         PLACE_WORDS["table"]: "%(value)s. tabula",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -81,3 +84,13 @@ def test_clean_text_stays_as_it_is_where_everything_is_special(raw: str) -> None
 )
 def test_canonical(value: Value, expected: str) -> None:
     assert canonical(value) == expected
+
+
+def test_the_folder_knows_no_django() -> None:
+    """Nodes and command lines use it too; a whole framework behind a table reader would be a heavy guest."""
+    code = "import sys, talka.core.formats; print(sorted({'django', 'talka.settings'} & set(sys.modules)))"
+    source = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
