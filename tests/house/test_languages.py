@@ -103,9 +103,9 @@ def strings_of(room: Path) -> Iterator[tuple[Message, str]]:
             yield text, f"{path.relative_to(PACKAGE)}:{line}"
 
 
-def catalogue() -> dict[str, polib.POEntry]:
+def catalogue() -> dict[Message, polib.POEntry]:
     return {
-        entry.msgid: entry
+        (entry.msgctxt or "", entry.msgid): entry
         for po in translations.sources()
         for entry in polib.pofile(str(po), encoding="utf-8")
     }
