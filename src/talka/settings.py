@@ -8,6 +8,7 @@ TALKA_HOSTS       comma-separated host names to answer for (default: loopback na
 TALKA_DEMO        1 offers the demo roles on the sign-in page (set by `talka up` on loopback)
 TALKA_MAIL_URL    smtp://user:password@host:port; absent: letters are written as files to TALKA_HOME/mail
 TALKA_MAIL_FROM   sender of reminders
+TALKA_PUBLISHER   code of the organisation that publishes the open data; absent: each ecosystem in its own name
 """
 
 import os
@@ -154,6 +155,8 @@ USE_I18N = True
 TIME_ZONE = "Europe/Riga"
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
+
+PUBLISHER = os.environ.get("TALKA_PUBLISHER", "")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
