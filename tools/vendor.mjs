@@ -15,7 +15,7 @@ const tested = "tests/vendor";                 // what only tests get
 const ICONS = `
   adjustments affiliate alert-circle alert-triangle archive arrow-back-up arrow-down arrow-left arrow-right arrow-up
   arrows-sort ban bell book box briefcase building building-bank building-community building-factory-2 bulb calendar
-  calendar-event certificate chart-bar chart-line check checklist chevron-down chevron-left chevron-right circle-check
+  calendar-event certificate chart-bar chart-line check checklist chevron-down chevron-left chevron-right chevron-up circle-check
   circle-dashed circle-half-2 circle-plus circle-x clipboard-check clipboard-list clock copy currency-euro database
   device-desktop dna-2 dots-vertical download droplet external-link eye file-description file-export file-import
   file-spreadsheet file-text file-type-docx file-type-pdf file-type-xls files filter flag flask folder gavel

@@ -137,7 +137,7 @@ PRINTED: dict[str, dict[str, str]] = {
     "c-grid": {"stroke": "#e5e3df", "fill": "none"},
     "c-axis": {"stroke": "#767b84", "fill": "none"},
     "c-line": {"stroke": "#9d2235", "stroke-width": "2.5", "fill": "none"},
-    "c-dot": {"fill": "#9d2235"},
+    "c-dot": {"fill": "#9d2235", "stroke": "#ffffff", "stroke-width": "1.5"},
     "c-path": {"stroke": "#767b84", "stroke-width": "1.5", "stroke-dasharray": "5 4", "fill": "none"},
     "c-goal": {"stroke": "#1b6b42", "fill": "none"},
     "c-gap": {"stroke": "#ffffff", "stroke-width": "5", "fill": "none"},

@@ -129,6 +129,12 @@ def moment(value: datetime | None) -> str:
 
 
 @register.filter
+def unlocalize(value: Any) -> str:
+    """{{ plan.year|unlocalize }} → 2023. Django groups every whole number it prints, and a year is not a quantity."""
+    return str(value)
+
+
+@register.filter
 def words(value: Any) -> str:
     """{{ deadline|words }} → 2023. gada 3. ceturksnis: a period, deadline or sum of core.values, in words."""
     return formats.NOTHING if value is None else value.words(formats.language())

@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from django.utils.translation import override
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -20,7 +23,7 @@ from talka.ui.charts.drawing import MIDDLE, NARROW, WIDE, Days, Labels, Scale, d
 from talka.ui.charts.figure import PRINTED, Figure
 
 SVG = "{http://www.w3.org/2000/svg}"
-HOSTILE = "<script>alert('x')</script>\"' onload=\"alert(1)\" style=\"x\" &amp; <b>"
+HOSTILE = '<script>alert(\'x\')</script>"\' onload="alert(1)" style="x" &amp; <b>'
 WIDTHS = (NARROW, MIDDLE, WIDE)
 
 
@@ -58,7 +61,9 @@ def numbers(path: ElementTree.Element) -> list[float]:
         (34, 0, [0, 10, 20, 30, 40]),
     ],
 )
-def test_ticks_are_round_numbers_that_cover_the_values(low: float, high: float, expected: list[float]) -> None:
+def test_ticks_are_round_numbers_that_cover_the_values(
+    low: float, high: float, expected: list[float]
+) -> None:
     assert charts.ticks(low, high) == expected
 
 
@@ -66,7 +71,7 @@ def test_ticks_are_round_numbers_that_cover_the_values(low: float, high: float, 
 def test_ticks_cover_any_values_in_even_steps(a: float, b: float, about: int) -> None:
     assume(a == b or abs(a - b) > 1e-6 * max(abs(a), abs(b), 1e-6))
     found = charts.ticks(a, b, about)
-    steps = [right - left for left, right in zip(found, found[1:], strict=False)]
+    steps = [right - left for left, right in pairwise(found)]
     slack = max(steps) * 1e-6
     assert found[0] - slack <= min(a, b) and max(a, b) <= found[-1] + slack
     assert max(steps) - min(steps) <= slack
@@ -96,7 +101,13 @@ def test_days_are_measured_in_days() -> None:
     ("first", "last", "room", "lang", "expected"),
     [
         (date(2019, 12, 31), date(2023, 6, 1), 300, "lv", ["2020", "2021", "2022", "2023"]),
-        (date(2026, 1, 1), date(2026, 12, 31), 300, "lv", ["2026", "2.\u00a0cet.", "3.\u00a0cet.", "4.\u00a0cet."]),
+        (
+            date(2026, 1, 1),
+            date(2026, 12, 31),
+            300,
+            "lv",
+            ["2026", "2.\u00a0cet.", "3.\u00a0cet.", "4.\u00a0cet."],
+        ),
         (date(2026, 1, 1), date(2026, 12, 31), 300, "en", ["2026", "Q2", "Q3", "Q4"]),
         (date(2026, 11, 15), date(2027, 2, 1), 300, "lv", ["dec.", "2027", "febr."]),
         (date(1990, 1, 1), date(2030, 1, 1), 300, "lv", ["1990", "2000", "2010", "2020", "2030"]),
@@ -113,10 +124,12 @@ def test_words_of_a_time_axis_never_touch(first: date, days: int, room: int) -> 
     last = date.fromordinal(first.toordinal() + days)
     x = Days(first, last, 0, room)
     found = [(x(day), charts.text_width(said)) for day, said in date_ticks(first, last, room, "lv")]
-    assert all(a + wa / 2 < b - wb / 2 for (a, wa), (b, wb) in zip(found, found[1:], strict=False))
+    assert all(a + wa / 2 < b - wb / 2 for (a, wa), (b, wb) in pairwise(found))
 
 
-@pytest.mark.parametrize(("value", "said"), [(0, "0"), (-0.001, "0"), (1.5, "1.5"), (100.0, "100"), (2.345, "2.35")])
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (-0.001, "0"), (1.5, "1.5"), (100.0, "100"), (2.345, "2.35")]
+)
 def test_coordinates_are_short(value: float, said: str) -> None:
     assert short(value) == said
 
@@ -172,7 +185,14 @@ BASELINE, GOAL, TODAY = (date(2020, 1, 1), 10.0), (date(2028, 1, 1), 30.0), date
 
 
 def history(**changes: Any) -> Figure:
-    given = {"title": "Apgrozījums", "unit": "%", "baseline": BASELINE, "goal": GOAL, "today": TODAY, "lang": "lv"}
+    given: dict[str, Any] = {
+        "title": "Apgrozījums",
+        "unit": "%",
+        "baseline": BASELINE,
+        "goal": GOAL,
+        "today": TODAY,
+        "lang": "lv",
+    }
     return charts.line_path(HISTORY, **(given | changes))
 
 
@@ -260,8 +280,6 @@ def test_the_scale_begins_at_zero_unless_that_wastes_half_of_it(low: float, begi
 
 
 def test_values_of_any_kind_of_number_are_drawn() -> None:
-    from decimal import Decimal  # noqa: PLC0415 -- only here
-
     points: list[Any] = [(date(2020, 1, 1), Decimal("1.5")), (date(2021, 1, 1), 2)]
     assert len(marks(charts.line_path(points, title="x"), "c-dot")) == 2
 
@@ -273,13 +291,15 @@ def test_bars_are_as_long_as_their_values() -> None:
     figure = charts.bars([("a", 10), ("b", 40), ("c", None), ("d", 0)], title="x", lang="en")
     first, second = (float(bar.get("width", 0)) for bar in marks(figure, "c-s1"))
     assert second / first == pytest.approx(40 / 10, rel=0.001)
-    assert [row for row in figure.rows] == [("a", "10"), ("b", "40"), ("c", "–"), ("d", "0")]
+    assert list(figure.rows) == [("a", "10"), ("b", "40"), ("c", "–"), ("d", "0")]
 
 
 def test_bars_below_zero_end_at_zero() -> None:
     figure = charts.bars([("a", -10), ("b", 10)], title="x", lang="en")
     below, above = marks(figure, "c-s1")
-    assert float(below.get("x", 0)) + float(below.get("width", 0)) == pytest.approx(float(above.get("x", 0)), abs=0.02)
+    assert float(below.get("x", 0)) + float(below.get("width", 0)) == pytest.approx(
+        float(above.get("x", 0)), abs=0.02
+    )
 
 
 def test_the_goal_is_marked_on_every_bar_at_its_value() -> None:
@@ -316,20 +336,28 @@ def test_parts_that_cannot_be_stacked_are_refused(rows: list[Any], message: str)
 
 @pytest.mark.parametrize(
     ("value", "of", "width", "said"),
-    [(8, 17, 100 * 8 / 17, "47\u00a0%"), (0, 5, None, "0\u00a0%"), (6, 5, 100, "120\u00a0%"), (None, 5, None, "–"), (1, 0, None, "–")],
+    [
+        (8, 17, 100 * 8 / 17, "47\u00a0%"),
+        (0, 5, None, "0\u00a0%"),
+        (6, 5, 100, "120\u00a0%"),
+        (None, 5, None, "–"),
+        (1, 0, None, "–"),
+    ],
 )
 def test_progress(value: float | None, of: float, width: float | None, said: str) -> None:
-    from django.utils.translation import override  # noqa: PLC0415 -- only here
-
     with override("lv"):
         root = ElementTree.fromstring(charts.progress(value, of=of, label="x"))
     bars = [element for element in root.iter() if element.get("class") == "c-s1"]
-    assert [float(bar.get("width", 0)) for bar in bars] == ([] if width is None else [pytest.approx(width, abs=0.01)])
+    assert [float(bar.get("width", 0)) for bar in bars] == (
+        [] if width is None else [pytest.approx(width, abs=0.01)]
+    )
     assert root.findtext(".//span") == said
 
 
 def test_the_slices_of_a_donut_make_a_circle() -> None:
-    root = ElementTree.fromstring(charts.donut([("a", 1, ""), ("b", 3, ""), ("c", 0, "")], title="x", lang="en"))
+    root = ElementTree.fromstring(
+        charts.donut([("a", 1, ""), ("b", 3, ""), ("c", 0, "")], title="x", lang="en")
+    )
     arcs = [element for element in root.iter("path") if "A" in (element.get("d") or "")]
     assert len(arcs) == 2
     # Three quarters is the long way round, one quarter the short one.
@@ -441,7 +469,9 @@ EVERY: dict[str, Callable[[str], Any]] = {
     "line_path": lambda s: charts.line_path(
         HISTORY, title=s, unit=s, desc=s, baseline=BASELINE, goal=GOAL, today=TODAY
     ),
-    "bars": lambda s: charts.bars([charts.Bar(s, 3, "/x?a=1&b=2", s, "bad")], title=s, unit=s, desc=s, goal=2),
+    "bars": lambda s: charts.bars(
+        [charts.Bar(s, 3, "/x?a=1&b=2", s, "bad")], title=s, unit=s, desc=s, goal=2
+    ),
     "stacked": lambda s: charts.stacked([(s, [1, 2])], [s, (s, "good")], title=s, unit=s, desc=s),
     "gantt": lambda s: plan(
         charts.Span(s),
@@ -459,7 +489,9 @@ EVERY: dict[str, Callable[[str], Any]] = {
 def test_a_hostile_label_is_only_text(name: str) -> None:
     plain, hostile = (ElementTree.fromstring(str(EVERY[name](said))) for said in ("Nosaukums", HOSTILE))
     shape = [(element.tag, sorted(element.attrib)) for element in plain.iter() if not _text_only(element)]
-    assert shape == [(element.tag, sorted(element.attrib)) for element in hostile.iter() if not _text_only(element)]
+    assert shape == [
+        (element.tag, sorted(element.attrib)) for element in hostile.iter() if not _text_only(element)
+    ]
 
 
 def _text_only(element: ElementTree.Element) -> bool:

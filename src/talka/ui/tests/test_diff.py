@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from talka.ui import diff
 from talka.ui.diff import Segment
 
-TEXTS = st.lists(st.sampled_from(["a", "un", "vārds", " ", ". ", "2023", "\n", "–", "trīs"]), max_size=30).map("".join)
+TEXTS = st.lists(
+    st.sampled_from(["a", "un", "vārds", " ", ". ", "2023", "\n", "–", "trīs"]), max_size=30
+).map("".join)
 
 
 @pytest.mark.parametrize(
@@ -25,13 +27,17 @@ TEXTS = st.lists(st.sampled_from(["a", "un", "vārds", " ", ". ", "2023", "\n", 
             [("same", "Līdz "), ("del", "2023"), ("ins", "2024"), ("same", ". gadam uzbūvēt")],
         ),
         # An ending that changes is a word that changes.
-        ("vienas biobankas", "vienas biobankā", [("same", "vienas "), ("del", "biobankas"), ("ins", "biobankā")]),
+        (
+            "vienas biobankas",
+            "vienas biobankā",
+            [("same", "vienas "), ("del", "biobankas"), ("ins", "biobankā")],
+        ),
         # A lone short word between two changes belongs to them.
         ("trīs un divi", "četri un pieci", [("del", "trīs un divi"), ("ins", "četri un pieci")]),
         ("e-pasts 3,5", "e-pasts 3,6", [("same", "e-pasts "), ("del", "3,5"), ("ins", "3,6")]),
     ],
 )
-def test_words(before: str, after: str, expected: list[tuple[str, str]]) -> None:
+def test_words(before: str, after: str, expected: list[tuple[diff.Op, str]]) -> None:
     assert diff.words(before, after) == [Segment(op, text) for op, text in expected]
 
 
@@ -57,6 +63,8 @@ def test_a_chapter_is_compared_by_lines() -> None:
     ]
 
 
-@pytest.mark.parametrize(("before", "after", "is_change"), [("a", "b", True), ("a", "a", False), ("a", " a\n", False)])
+@pytest.mark.parametrize(
+    ("before", "after", "is_change"), [("a", "b", True), ("a", "a", False), ("a", " a\n", False)]
+)
 def test_space_at_the_ends_is_no_change(before: str, after: str, is_change: bool) -> None:
     assert diff.changed(before, after) == is_change

@@ -64,7 +64,10 @@ def test_quantity(value: Any, unit: str, lv: str, en: str) -> None:
     assert (formats.quantity(value, unit, None, "lv"), formats.quantity(value, unit, None, "en")) == (lv, en)
 
 
-@pytest.mark.parametrize(("ratio", "lv", "en"), [(0.125, f"13{NBSP}%", "13%"), (1, f"100{NBSP}%", "100%"), (None, NOTHING, NOTHING)])
+@pytest.mark.parametrize(
+    ("ratio", "lv", "en"),
+    [(0.125, f"13{NBSP}%", "13%"), (1, f"100{NBSP}%", "100%"), (None, NOTHING, NOTHING)],
+)
 def test_percent_is_of_a_ratio(ratio: Any, lv: str, en: str) -> None:
     assert (formats.percent(ratio, 0, "lv"), formats.percent(ratio, 0, "en")) == (lv, en)
 

@@ -52,17 +52,19 @@ def skeleton(page: str) -> list[tuple[str, list[str]]]:
 
 SOURCES = [
     "{% page_head hostile lead=hostile kicker=hostile %}{% endpage_head %}",
-    '{% answer hostile href=hostile label=hostile unit=hostile %}x{% endanswer %}',
+    "{% answer hostile href=hostile label=hostile unit=hostile %}x{% endanswer %}",
     "{% breadcrumbs trail %}",
     "{% tabs items label=hostile %}",
     "{% card title=hostile href=hostile note=hostile id=hostile %}x{% endcard %}",
-    "{% tiles label=hostile %}{% tile hostile hostile href=hostile note=hostile tone='bad' unit=hostile %}{% endtiles %}",
+    "{% tiles label=hostile %}x{% endtiles %}",
+    "{% tile hostile hostile href=hostile note=hostile tone='bad' unit=hostile %}",
     "{% badge hostile tone='good' title=hostile %}",
     "{% notice title=hostile role=hostile %}x{% endnotice %}",
     "{% empty_state hostile hostile url=hostile label=hostile %}",
     "{% menu hostile css=hostile %}x{% endmenu %}",
     "{% confirm id=hostile button=hostile action=hostile title=hostile label=hostile %}x{% endconfirm %}",
-    "{% table caption=hostile css=hostile id=hostile stack=False %}{% th hostile sort=hostile target=hostile %}{% endtable %}",
+    "{% table caption=hostile css=hostile id=hostile stack=False %}x{% endtable %}",
+    "{% th hostile sort=hostile target=hostile %}",
     "{% facts %}{% fact hostile %}{{ hostile }}{% endfact %}{% endfacts %}",
     "{% tree items label=hostile %}",
     "{% timeline items label=hostile %}",
@@ -76,7 +78,9 @@ SOURCES = [
     "{% url_with q=hostile %}",
     "{{ 1|quantity:hostile }}",
 ]
-ITEM = {key: HOSTILE for key in ("label", "url", "count", "code", "value", "note", "title", "text", "by", "what", "when", "at")}
+ITEM = dict.fromkeys(
+    ("label", "url", "count", "code", "value", "note", "title", "text", "by", "what", "when", "at"), HOSTILE
+)
 ITEMS = [ITEM | {"active": True, "changes": [(HOSTILE, HOSTILE, "")], "children": [ITEM]}]
 
 
@@ -150,7 +154,9 @@ def test_numbers_are_printed_in_the_readers_convention_and_lead_to_their_rows() 
 def test_a_page_can_extend_with_actions_in_the_head() -> None:
     source = '{% extends "ui/page.html" %}{% block actions %}<a href="/new/">Jauns</a>{% endblock %}'
     page = render(source, title="Plāns", lead="Ko darām.")
-    assert '<h1>Plāns</h1><p class="t-lead">Ko darām.</p></div><div class="t-actions"><a href="/new/">' in page
+    assert (
+        '<h1>Plāns</h1><p class="t-lead">Ko darām.</p></div><div class="t-actions"><a href="/new/">' in page
+    )
     assert "<title>Plāns · Talka</title>" in page
 
 
@@ -188,7 +194,9 @@ def test_url_with_needs_no_request() -> None:
 
 
 def test_a_pager_keeps_the_query_and_says_where_one_is() -> None:
-    page = render("{% pager page target='#rows' %}", "?state=late&page=2", page=Paginator(range(1234), 25).page(2))
+    page = render(
+        "{% pager page target='#rows' %}", "?state=late&page=2", page=Paginator(range(1234), 25).page(2)
+    )
     assert "26.–50. rinda no 1\u202f234" in page
     assert re.findall(r'href="([^"]+)"', page) == [
         "?state=late&amp;page=1",  # the arrow
@@ -213,7 +221,9 @@ def test_one_page_needs_no_links(rows: int, said: str) -> None:
 
 
 def test_a_tree_keeps_links_out_of_its_controls() -> None:
-    nodes = [{"label": "Virziens", "url": "/1/", "value": 3, "children": [{"label": "Mērķis", "value": None}]}]
+    nodes = [
+        {"label": "Virziens", "url": "/1/", "value": 3, "children": [{"label": "Mērķis", "value": None}]}
+    ]
     page = render("{% tree nodes %}", nodes=nodes)
     summary = re.search(r"<summary.*?</summary>", page)
     assert summary and summary[0] == '<summary aria-label="Sastāvdaļas: Virziens"></summary>'
@@ -223,7 +233,9 @@ def test_a_tree_keeps_links_out_of_its_controls() -> None:
 
 def test_a_tree_opens_as_deep_as_asked() -> None:
     nodes = [{"label": "a", "children": [{"label": "b", "children": [{"label": "c"}]}]}]
-    opened = [render("{% tree nodes depth_open=depth %}", nodes=nodes, depth=n).count(" open>") for n in range(4)]
+    opened = [
+        render("{% tree nodes depth_open=depth %}", nodes=nodes, depth=n).count(" open>") for n in range(4)
+    ]
     assert opened == [0, 1, 2, 2]
 
 
@@ -237,7 +249,7 @@ def test_a_change_is_marked_and_spoken() -> None:
 
 def test_a_table_of_changes_leaves_out_what_stayed() -> None:
     rows = [("Rezultāts", "a", "b"), ("Termiņš", "2023", "2023"), ("Nauda", None, "5")]
-    names = [r'scope="row">([^<]+)', 't-diff-table']
+    names = [r'scope="row">([^<]+)', "t-diff-table"]
     page = render("{% diff_table rows caption='x' %}", rows=rows)
     assert re.findall(names[0], page) == ["Rezultāts", "Nauda"]
     assert re.findall(names[0], render("{% diff_table rows all_rows=True %}", rows=rows)) == [
@@ -255,7 +267,7 @@ def test_history_says_who_what_when_and_how() -> None:
         "changes": [("Termiņš", "2023", "2024")],
     }
     page = render("{% history events %}", events=[event])
-    assert '<strong>Anna Paraugs</strong> <span>mainīja termiņu</span>' in page
+    assert "<strong>Anna Paraugs</strong> <span>mainīja termiņu</span>" in page
     assert '<time datetime="2026-11-23T12:05:00+00:00">23.11.2026.\u00a014:05</time>' in page
     assert "<dt>Termiņš</dt>" in page
 
@@ -264,7 +276,10 @@ def test_nothing_to_confirm_is_done_by_a_link() -> None:
     page = render(
         "{% confirm id='d' button='Svītrot' action='/drop/' label='Tiešām' %}<p>Pazudīs.</p>{% endconfirm %}"
     )
-    assert re.search(r'<form method="post" action="/drop/"><input type="hidden" name="csrfmiddlewaretoken" value="\w+">', page)
+    assert re.search(
+        r'<form method="post" action="/drop/"><input type="hidden" name="csrfmiddlewaretoken" value="\w+">',
+        page,
+    )
     assert 'command="show-modal" commandfor="d"' in page
     assert "<a " not in page
 
@@ -331,8 +346,14 @@ def test_a_refusal_stands_beside_its_field_and_is_tied_to_it() -> None:
 
 def test_a_group_is_a_fieldset_and_each_choice_has_its_label() -> None:
     page = render("{% field form.size %}", form=refused())
-    assert re.match(r'<fieldset class="t-field t-field-refused" aria-describedby="id_size_error"><legend', page)
-    assert re.findall(r'for="(id_size_\d)">(\w+)', page) == [("id_size_0", "Mazs"), ("id_size_1", "Vidējs"), ("id_size_2", "Liels")]
+    assert re.match(
+        r'<fieldset class="t-field t-field-refused" aria-describedby="id_size_error"><legend', page
+    )
+    assert re.findall(r'for="(id_size_\d)">(\w+)', page) == [
+        ("id_size_0", "Mazs"),
+        ("id_size_1", "Vidējs"),
+        ("id_size_2", "Liels"),
+    ]
     assert page.count('class="form-check-input"') == 3
 
 
@@ -340,7 +361,10 @@ def test_a_group_is_a_fieldset_and_each_choice_has_its_label() -> None:
     ("name", "pattern"),
     [
         ("text", r'<textarea [^>]*rows="3"[^>]*class="form-control"[^>]*data-autosize'),
-        ("value", r'<input type="text" name="value" inputmode="decimal" autocomplete="off" class="form-control"'),
+        (
+            "value",
+            r'<input type="text" name="value" inputmode="decimal" autocomplete="off" class="form-control"',
+        ),
         ("due", r'<input type="date" name="due" class="form-control"'),
         ("kind", r'<select name="kind" class="form-select"'),
         ("agree", r'<div class="form-check"><input type="checkbox" name="agree" class="form-check-input"'),
@@ -362,7 +386,13 @@ def test_a_hidden_field_stays_hidden() -> None:
 
 def test_the_summary_leads_to_every_refusal() -> None:
     page = render("{% form_errors form %}", form=refused())
-    assert re.findall(r'href="(#\w+)"', page) == ["#id_title", "#id_value", "#id_due", "#id_size_0", "#id_agree"]
+    assert re.findall(r'href="(#\w+)"', page) == [
+        "#id_title",
+        "#id_value",
+        "#id_due",
+        "#id_size_0",
+        "#id_agree",
+    ]
     assert "Jālabo 5 vietas" in page
     assert 'role="alert"' in page
     assert render("{% form_errors form %}", form=ShedForm()) == ""
@@ -378,8 +408,16 @@ def test_the_first_choice_stands_for_its_group() -> None:
     ("widget", "value", "printed"),
     [
         (DateInput(), date(2026, 11, 23), 'type="date" name="x" value="2026-11-23"'),
-        (DateTimeInput(), datetime(2026, 11, 23, 14, 5), 'type="datetime-local" name="x" value="2026-11-23T14:05"'),  # noqa: DTZ001 -- the widget shows local time
-        (DecimalInput({"class": "t-narrow"}), "1,5", 'value="1,5" inputmode="decimal" autocomplete="off" class="t-narrow"'),
+        (
+            DateTimeInput(),
+            datetime(2026, 11, 23, 14, 5),  # noqa: DTZ001 -- the widget shows local time
+            'type="datetime-local" name="x" value="2026-11-23T14:05"',
+        ),
+        (
+            DecimalInput({"class": "t-narrow"}),
+            "1,5",
+            'value="1,5" inputmode="decimal" autocomplete="off" class="t-narrow"',
+        ),
         (FileInput(max_bytes=10, accept=".docx"), None, 'data-max-bytes="10" accept=".docx"'),
         (FileInput(), None, '<input type="file" name="x">'),
     ],
