@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.db import models
+from django.utils.text import format_lazy
 from django.utils.translation import get_language
 
 LANGUAGES = ("lv", "en")
@@ -43,9 +44,11 @@ class Bilingual:
         label = self.options.pop("verbose_name", name.replace("_", " "))
         for language in LANGUAGES:
             blank = self.blank or language != "lv"
-            column = self.field(f"{label} ({language})", blank=blank, default="", **self.options)
+            # Joined only when shown: at import nobody is there yet whose language could be asked.
+            words = format_lazy("{} ({})", label, language)
+            column = self.field(words, blank=blank, default="", **self.options)
             if not blank:
-                column = self.field(f"{label} ({language})", **self.options)
+                column = self.field(words, **self.options)
             model.add_to_class(f"{name}_{language}", column)
         setattr(model, name, self)
 

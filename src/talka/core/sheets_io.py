@@ -67,7 +67,8 @@ def read(sheet: Sheet, path: Path, name: str) -> Reading:
         wanted = [str(sheet.column(key).label) for key in sheet.key]
         raise Invalid(
             _(
-                "%(file)s: no table has a column “%(column)s” in its first rows; name the columns as in an exported file."
+                "%(file)s: no table has a column “%(column)s” in its first rows;"
+                " name the columns as in an exported file."
             )
             % {"file": name, "column": "”, “".join(wanted)},
             field="file",
@@ -122,7 +123,7 @@ def document(sheet: Sheet, parent: Any, *, keys: bool = False) -> Document:
     return Document(title, blocks=[grid], language=(get_language() or "lv")[:2])
 
 
-def write(sheet: Sheet, parent: Any, format: str) -> bytes:
+def write(sheet: Sheet, parent: Any, format: str) -> bytes:  # noqa: A002 -- the word of core.formats
     """The rows of a sheet as a file that `read` takes back without a change. JSON is headed by column keys.
 
     Raises ValueError for a format that is not written (see `formats.FORMATS`).

@@ -115,7 +115,8 @@ def merge(duplicate: Organisation, *, by: Any, into: Organisation) -> Organisati
         if mine and theirs and mine != theirs and not duplicate.withdrawn:
             raise Invalid(
                 _(
-                    "%(label)s: %(mine)s and %(theirs)s. Two different ones mean two organisations; correct one of them first."
+                    "%(label)s: %(mine)s and %(theirs)s. Two different ones mean two organisations;"
+                    " correct one of them first."
                 )
                 % {"label": Organisation._meta.get_field(name).verbose_name, "mine": mine, "theirs": theirs},
                 field="into",
@@ -157,7 +158,8 @@ def _follow(duplicate: Organisation, survivor: Organisation) -> None:
             if (holder := _dependent(row)) is not None:
                 raise Invalid(
                     _(
-                        "“%(row)s” stands for both organisations, and “%(dependent)s” hangs on it; remove one of the two first."
+                        "“%(row)s” stands for both organisations, and “%(dependent)s” hangs on it;"
+                        " remove one of the two first."
                     )
                     % {"row": row, "dependent": holder}
                 )
@@ -241,7 +243,8 @@ def _refuse_taken(organisation: Organisation, name: str) -> None:
     if holder is not None:
         raise Invalid(
             _(
-                "“%(value)s” already belongs to “%(holder)s”. If they are one organisation, merge them; else correct this."
+                "“%(value)s” already belongs to “%(holder)s”. If they are one organisation, merge them;"
+                " else correct this."
             )
             % {"value": value, "holder": holder.name},
             field=name,
@@ -272,7 +275,10 @@ def _set_aliases(organisation: Organisation, names: Iterable[str]) -> bool:
     gone = [row for row in organisation.other_names.all() if queries.key(row.name) not in kept]
     for row in gone:
         row.delete()
-    return _add_names(organisation, [(name, "") for name in wanted]) or bool(gone)
+    added = _add_names(organisation, [(name, "") for name in wanted])
+    if gone and not added:
+        search.refresh([organisation])
+    return added or bool(gone)
 
 
 def _add_names(organisation: Organisation, names: Iterable[tuple[str, str]]) -> bool:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
+
+from talka.core.rules import PERMISSIONS
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,18 @@ ROLES: dict[str, Role] = {
         ),
     )
 }
+
+
+def matrix_markdown() -> str:
+    """Roles and permissions as a page of the documentation, in English: sentences first, then the matrix."""
+    with override("en"):
+        roles = list(ROLES.values())
+        lines = ["# Roles and permissions", "", "A role is held in one ecosystem or in the whole hub.", ""]
+        lines += [f"- **{role.label}** (`{role.code}`): {role.sentence}" for role in roles]
+        lines += ["", "| May | " + " | ".join(str(role.label) for role in roles) + " |"]
+        lines.append("|---" * (len(roles) + 1) + "|")
+        given = sorted(frozenset[str]().union(*(role.permissions for role in roles)))
+        for code in given:
+            held = ["yes" if code in role.permissions else "" for role in roles]
+            lines.append(f"| {PERMISSIONS.get(code, code)} (`{code}`) | " + " | ".join(held) + " |")
+        return "\n".join(lines) + "\n"

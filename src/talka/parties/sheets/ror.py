@@ -383,7 +383,7 @@ def _compare(item: Item, ours: _Ours, files: Mapping[str, Item]) -> None:
 def _ahead(
     item: Item, column: str, linked: list[tuple[str, str]], ours: _Ours, files: Mapping[str, Item]
 ) -> str:
-    """The ROR id of what the organisation is part of or taken over by, if that is known, one alone, and not noted yet."""
+    """The ROR id of what it is part of or taken over by, if that is known, the only one, and not noted yet."""
     if item.current is not None and getattr(item.current, column) is not None:
         return ""
     here = [

@@ -13,8 +13,8 @@ import talka
 from talka.core.actions import HUB, SYSTEM, Invalid
 from talka.core.models import Event
 from talka.core.sheets import SHEETS, Preview, Raw
-from talka.parties import actions, queries
-from talka.parties.models import Account, Organisation, OtherName, Person
+from talka.parties import actions
+from talka.parties.models import Account, Organisation, Person
 from talka.parties.tests import factories as make
 
 pytestmark = pytest.mark.django_db
