@@ -159,7 +159,6 @@ USE_THOUSAND_SEPARATOR = True
 PUBLISHER = os.environ.get("TALKA_PUBLISHER", "")
 
 STATIC_URL = "/static/"
-STATIC_ROOT = HOME / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
