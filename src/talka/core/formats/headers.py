@@ -26,6 +26,7 @@ _LONGEST_HEADER = 200  # characters; a longer cell is text, not a header
 # Latvian and English inflection, longest first: singular or plural, and the case, never matter in a header.
 _ENDING = re.compile(r"(?:iem|jiem|ajam|ajiem|am|em|im|um|as|es|is|us|os|ai|ei|ie|ies|a|e|i|o|u|s)$")
 _PLURAL_NOTE = re.compile(r"\(\w{1,3}\)")  # institution(s), iesaistītā(s)
+_REMARK = re.compile(r"\([^()]*\)")  # izpildes termiņš (gads, ceturksnis)
 _SHORT = 3  # in words of so few letters one letter is already another word
 
 
@@ -48,8 +49,9 @@ def recognise(table: Table, columns: Mapping[str, Sequence[str]]) -> Recognised:
     """Which column of the table is which of `columns` (key → the headers people use for it).
 
     Case, diacritics, punctuation, «(s)», word endings and small typing errors do not matter; of words parted
-    by a slash («institution/ organisation») either or both may be written. The header is the row among the
-    first ten that names the most columns: at least two, or the only one asked for.
+    by a slash («institution/ organisation») either or both may be written, and a remark in parentheses may be
+    left out. The header is the row among the first ten that names the most columns: at least two, or the only
+    one asked for.
 
     Raises AmbiguousHeader if the header row can be understood in two equally good ways; both are named.
     """
@@ -87,10 +89,15 @@ def recognise(table: Table, columns: Mapping[str, Sequence[str]]) -> Recognised:
 
 @lru_cache(maxsize=4096)
 def _spellings(header: str) -> frozenset[str]:
-    """All normal forms of a header: one, or several where a slash gives a choice of words."""
+    """All normal forms of a header: one, or several where a slash gives a choice of words or a remark in
+    parentheses may be left out."""
     text = unicodedata.normalize("NFKD", header.casefold())
     text = "".join(character for character in text if not unicodedata.combining(character))
     text = _PLURAL_NOTE.sub("", text)
+    return _forms(text) | _forms(_REMARK.sub(" ", text))
+
+
+def _forms(text: str) -> frozenset[str]:
     slots: list[list[str]] = []
     for chunk in re.sub(r"\s*/\s*", "/", text).split():
         choices = [" ".join(_stem(word) for word in re.findall(r"\w+", part)) for part in chunk.split("/")]

@@ -72,6 +72,7 @@ def test_in_any_order(order: list[int], header: list[str]) -> None:
         ("Involved institutions", "involved"),
         ("Izpildes termini", "deadline"),
         ("Izplides termiņš", "deadline"),
+        ("Izpildes termiņš (gads, ceturksnis)", "deadline"),
         ("Indikatīvie finansējuma avoti", "funding"),
     ],
 )
@@ -84,6 +85,7 @@ def test_as_people_write_them(written: str, key: str) -> None:
     "other",
     [
         "Atbildīgā persona",
+        "(gads)",
         "Sākuma termiņš",
         "Rezultāta avots",
         "Piezīmes",
