@@ -154,19 +154,18 @@ def discard(strategy: Strategy, *, by: Any) -> None:
         raise Invalid(_("This draft is in use and stays: %(names)s.") % {"names": names}) from None
 
 
-@action(needs=rules.may_adopt)
+@action(needs=rules.may_edit)
 def adopt(strategy: Strategy, *, by: Any, decision: Decision | None = None) -> Strategy:
     """Puts a draft in force and supersedes the version that was.
 
-    `decision` is the decision that adopts it. People need one, already taken: a strategy is adopted by a body, not by
-    whoever presses the button. It may be left out where a decision names this verb and this version by itself.
+    People name the decision that adopts it, already taken: a strategy is adopted by a body, not by whoever
+    presses the button. A decision that carries this verb names itself.
     """
     if not strategy.is_draft:
         raise Invalid(
             _("Version %(number)d is %(state)s already; only a draft can be adopted.")
             % {"number": strategy.number, "state": strategy.get_state_display()}
         )
-    decision = decision or queries.decision_on(strategy)
     if decision is None and by is not SYSTEM:
         raise Invalid(
             _("A strategy is adopted by a decision. Record the decision first, then name it here."),

@@ -27,10 +27,10 @@ OVER = "strategy.strategy"
 
 
 def _tree(strategy: Strategy) -> Tree:
-    """The version read once for all rules: whoever lints twice hands in a fresh row."""
-    if not hasattr(strategy, "_linted"):
-        strategy._linted = queries.tree(strategy)  # type: ignore[attr-defined]
-    return strategy._linted  # type: ignore[attr-defined, no-any-return]
+    """The version read once for all rules; a page that has read it leaves it on the row."""
+    if not hasattr(strategy, "tree_read"):
+        strategy.tree_read = queries.tree(strategy)  # type: ignore[attr-defined]
+    return strategy.tree_read  # type: ignore[attr-defined, no-any-return]
 
 
 def place_of(row: Any) -> str:

@@ -80,20 +80,6 @@ def choose(known: Sequence[Strategy], number: str | int | None) -> Strategy | No
     )
 
 
-def decision_on(strategy: Strategy) -> Decision | None:
-    """The adopted decision that names the adoption of this version, if there is one."""
-    return (
-        Decision.objects.filter(
-            verb="strategy.adopt",
-            subject_kind=Strategy.kind(),
-            subject_id=strategy.pk,
-            state=DecisionState.ADOPTED,
-        )
-        .order_by("-decided_on", "-id")
-        .first()
-    )
-
-
 def decisions_taken(ecosystem: Ecosystem) -> QuerySet[Decision]:
     """The adopted decisions of the ecosystem's bodies, newest first: one of them adopts a version."""
     return Decision.objects.filter(body__ecosystem=ecosystem, state=DecisionState.ADOPTED).select_related(
@@ -158,9 +144,11 @@ def courses(ecosystem: Ecosystem, series: Iterable[str], period: Period | None =
     wanted = sorted(set(series))
     points: dict[str, dict[date, Point]] = {code: {} for code in wanted}
     kept: dict[str, Reading] = {}
+    reported: dict[str, Point] = {}
     for report in _accepted(ecosystem.pk, wanted):
         if period is None or report.as_of <= period.last:
-            points[report.series][report.as_of] = Point(report.as_of, report.value or Decimal(0), False)
+            last = Point(report.as_of, report.value or Decimal(0), False)
+            points[report.series][report.as_of] = reported[report.series] = last
     for closed in ClosedReading.objects.filter(ecosystem_id=ecosystem.pk, indicator__in=wanted).order_by(
         "as_of", "id"
     ):
@@ -182,12 +170,11 @@ def courses(ecosystem: Ecosystem, series: Iterable[str], period: Period | None =
                 day = reading.as_of or today
                 known.setdefault(day, Point(day, Decimal(str(reading.value)), False))
         else:
-            told = [point for point in known.values() if not point.closed]
-            last = max(told) if told else None
+            told = reported.get(code)
             reading = Reading(
-                last.value if last else None,
+                told.value if told else None,
                 evidence=indicators.reported(ecosystem.pk, code),
-                as_of=last.as_of if last else None,
+                as_of=told.as_of if told else None,
             )
         found[code] = Course(reading, tuple(sorted(known.values())))
     return found
@@ -287,6 +274,11 @@ class Standing:
     @property
     def due(self) -> Deadline | None:
         return deadline(self.target.due)
+
+    @property
+    def due_text(self) -> str:
+        """The deadline in words; an empty text where there is none."""
+        return self.due.words((get_language() or "lv")[:2]) if self.due else ""
 
     @property
     def reached(self) -> bool:
@@ -457,7 +449,7 @@ class Tree:
 
 
 def tree(strategy: Strategy, *, period: Period | None = None, today: date | None = None) -> Tree:
-    """Reads a whole version with its live numbers, in ten questions however large it is."""
+    """Reads a whole version with its live numbers, in eleven questions however large it is."""
     directions = list(strategy.direction_set.prefetch_related("overcomes__obstacle"))
     obstacles = list(strategy.obstacle_set.all())
     priorities = list(strategy.priority_set.all())

@@ -1,4 +1,4 @@
-"""Who may read drafts, change the strategy, report on its targets and put a version in force."""
+"""Who may read drafts, change the strategy, report on its targets and judge what was reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from talka.core.rules import Fact, fact, is_system, permission
+from talka.core.rules import fact, is_system, permission
 from talka.strategy.models import Target
 
 edits = permission(
@@ -28,15 +28,7 @@ def is_a_value_of_a_target(by: Any, subject: Any) -> bool:
     return subject.about_kind == Target.kind()
 
 
-# Declared by governance, which gives it to the members of the council; a decision puts a version in force by itself.
-decides = Fact(
-    lambda by, subject: by.may("governance.decide", subject.ecosystem_id),
-    "holds governance.decide",
-    frozenset({"governance.decide"}),
-)
-
 may_edit = edits | is_system
 may_see_drafts = sees_drafts | is_system
 may_report = (reports_values & (edits | acts_for_an_institution)) | is_system
 may_judge_values = (edits & is_a_value_of_a_target) | is_system
-may_adopt = edits | decides | is_system

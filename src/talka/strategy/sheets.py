@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from talka.core.sheets import BadCell, Choice, Column, Day, Number, Ref, Refs, Sheet, When, Whole, bilingual
 from talka.domains import queries as domains
 from talka.domains.models import Domain, Ecosystem, Mission, Policy
+from talka.governance.queries import decidable
 from talka.network.models import Niche
 from talka.parties.models import Organisation
 from talka.strategy import actions, queries
@@ -25,6 +26,7 @@ from talka.strategy.models import (
     Priority,
     Reckoning,
     Strategy,
+    StrategyState,
     Target,
     TargetKind,
 )
@@ -109,6 +111,8 @@ class Shares(Ref):
                     _now("“%(line)s” is not a share; write for example biomedicine: 0.7")
                     % {"line": line[:60]}
                 ) from None
+        if any(weight <= 0 or weight != round(weight, 6) for weight in shares.values()):
+            raise BadCell(_now("a share is above 0 and has at most six decimals"))
         if (total := sum(shares.values(), Decimal(0))) != 1:
             raise BadCell(_now("the shares sum to %(total)s; they must sum to 1") % {"total": total})
         return shares
@@ -294,3 +298,23 @@ def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def _chosen(values: Mapping[str, Any]) -> dict[str, Any]:
     """An empty cell of a choice leaves the default."""
     return {name: value for name, value in values.items() if not (name == "reckoning" and not value)}
+
+
+# ---------------------------------------------------------------- what a decision may do with a version
+
+
+def _numbered(ecosystem: Ecosystem, text: str) -> Strategy | None:
+    return Strategy.objects.filter(ecosystem=ecosystem, number=text).first() if text.isdecimal() else None
+
+
+def _drafts(ecosystem: Ecosystem) -> Iterable[Strategy]:
+    return Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT).select_related("ecosystem")
+
+
+decidable(
+    Strategy,
+    find=_numbered,
+    key=lambda strategy: str(strategy.number),
+    verbs={"strategy.adopt": _("Adopt the version of the strategy")},
+    waiting=_drafts,
+)
