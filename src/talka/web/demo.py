@@ -20,7 +20,7 @@ DOMAIN = "@example.test"
 def accounts() -> QuerySet[Account]:
     """The accounts of the invented people; none where the demo is off."""
     found = Account.objects.filter(email__endswith=DOMAIN, is_active=True)
-    return (found if settings.DEMO else found.none()).select_related("person").prefetch_related("grants")
+    return (found if settings.DEMO else found.none()).select_related("person").prefetch_related("grants", "person__affiliations__organisation")
 
 
 def lines() -> Iterator[str]:
@@ -40,7 +40,7 @@ def people() -> list[dict[str, object]]:
             {
                 "pk": account.pk,
                 "name": str(account),
-                "email": account.email,
+                "where": ", ".join(str(each.organisation) for each in account.person.affiliations.all()),
                 "role": ", ".join(str(role.label) for role in roles),
                 "sentence": " ".join(str(role.sentence) for role in roles),
             }

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -46,7 +47,7 @@ def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
     events_ = list(public_events(ecosystem, who)[:NEWS])
     return {
         "title": str(ecosystem),
-        "lead": ecosystem.summary,
+        "lead": Truncator(ecosystem.summary).words(32, truncate=" …"),
         "strategy": version,
         "tree": tree,
         "nodes": nodes(tree) if tree else [],
