@@ -178,6 +178,7 @@ def confirm(
     Right:  {% confirm id="drop-7" button=_("Drop") action=url title=_("Drop this?") label=_("Drop it") %}
               <p>Its reports are kept.</p>{% field drop_form.reason %}{% endconfirm %}
     Wrong:  <a href="/delete/7/">    (a link must never change anything)
+    Wrong:  inside of another form    (HTML has no form within a form)
     """
     request = context.get("request")
     token = when(

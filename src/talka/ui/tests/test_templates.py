@@ -18,6 +18,7 @@ PARTS = sorted((SOURCE / "talka" / "ui").glob("[!t]*/**/*.py")) + sorted(
 )
 
 COMMENT = re.compile(r"\{#.*?#\}|\{%\s*comment\b.*?%\}.*?\{%\s*endcomment\s*%\}", re.DOTALL)
+CONFIRM, CONFIRMED = re.compile(r"\{%\s*confirm\b.*?%\}", re.DOTALL), re.compile(r"\{%\s*endconfirm\s*%\}")
 TAG, VALUE = re.compile(r"\{%.*?%\}", re.DOTALL), re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
@@ -27,11 +28,17 @@ class Refusals(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
-        self.script = False
+        self.script = self.form = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = dict(attrs)
         self.script = tag == "script"
+        if tag == "form":
+            if self.form:
+                self.found.append(
+                    "a form, or {% confirm %}, within a form: HTML drops it; let it stand beside"
+                )
+            self.form = True
         if tag == "style":
             self.found.append("<style>: write it in static/<room>/*.css")
         if tag == "script" and "src" not in names:
@@ -56,6 +63,8 @@ class Refusals(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self.script = False
+        if tag == "form":
+            self.form = False
 
     def handle_data(self, data: str) -> None:
         if self.script and data.strip():
@@ -66,7 +75,8 @@ def refused(source: str) -> list[str]:
     """Each thing in a template that would be refused, with what would be right."""
     parser = Refusals()
     # The quotes of template tags would end attributes early: without them the markup is whole.
-    parser.feed(TAG.sub(" ", VALUE.sub("x", COMMENT.sub("", source))))
+    source = CONFIRMED.sub("</form>", CONFIRM.sub("<form>", VALUE.sub("x", COMMENT.sub("", source))))
+    parser.feed(TAG.sub(" ", source))
     parser.close()
     return parser.found
 
@@ -88,6 +98,8 @@ def test_no_template_needs_a_weaker_policy(path: Path) -> None:
         ('<button onclick="go()">', "onclick on <button>"),
         ('<form hx-on:submit="go()">', "hx-on:submit on <form>"),
         ('<button data-bs-toggle="dropdown">', "data-bs-toggle on <button>"),
+        ("<form><p><form>", "within a form"),
+        ("<form>{% confirm id='x' %}sure?{% endconfirm %}</form>", "within a form"),
         ('<a href="javascript:void(0)">', "a script in an address"),
         ('<script src="https://cdn.example/x.js"></script>', "everything is served from here"),
         ('<link rel="stylesheet" href="//cdn.example/x.css">', "everything is served from here"),
@@ -105,6 +117,7 @@ def test_the_search_finds_what_it_looks_for(source: str, found: str) -> None:
         "{% comment %}<script>let x</script>{% endcomment %}",
         '<html data-bs-theme="dark"><a href="https://example.org/">out</a>',
         '<svg><rect width="10" height="5"/></svg>',
+        "<form></form>{% confirm id='x' %}sure?{% endconfirm %}<form></form>",
     ],
 )
 def test_the_search_lets_pass_what_is_allowed(source: str) -> None:

@@ -59,7 +59,7 @@
     const key = sent.get();
     sent.clear();
     // An error page, or a sign-in that came in between, accepted nothing.
-    if (key === null || document.body.hasAttribute("data-keeps-drafts") || document.querySelector("input[type=password]")) return;
+    if (key === null || document.querySelector("main[data-keeps-drafts]") || document.querySelector("input[type=password]")) return;
     const back = [...document.querySelectorAll("form[data-draft]")].find((form) => form.dataset.draft === key);
     if (!back?.hasAttribute("data-has-errors")) store.remove(key);
   };
@@ -134,6 +134,8 @@
   for (const name of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(name, (event) => { const form = formOf(event); if (form) lost(form); });
   document.addEventListener("htmx:afterRequest", (event) => { formOf(event)?.querySelector(".t-sending")?.remove(); });
 
+  document.addEventListener("submit", (event) => { if (event.target.matches("[data-forgets-drafts]")) store.keys().forEach(store.remove); });
+
   // ---- menus close on Escape and on a click elsewhere, dialogs open where the browser does not know `command` yet
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -191,7 +193,8 @@
     if (big) input.reportValidity();
   });
 
-  const begin = (root) => {
+  const begin = () => {
+    const root = document;
     showTheme();
     for (const area of root.querySelectorAll("textarea[data-autosize]")) {
       if (area.talkaGrows) continue;
@@ -199,7 +202,7 @@
       grow(area);
       for (const name of ["input", "talka:filled"]) area.addEventListener(name, () => grow(area));
     }
-    for (const table of root.querySelectorAll("table.t-stack")) label(table);
+    for (const table of root.querySelectorAll("table.t-stack:not([role])")) label(table);
     for (const form of root.querySelectorAll("form[data-draft]")) if (!form.talkaOriginal) keepDrafts(form);
     for (const form of root.querySelectorAll("form[data-guard]")) {
       if (form.talkaGuarded) continue;
@@ -207,12 +210,13 @@
       form.talkaOriginal ??= values(form);
       form.addEventListener("submit", () => { form.talkaSending = true; });
     }
-    for (const form of root.querySelectorAll("form[data-forgets-drafts]")) form.addEventListener("submit", () => store.keys().forEach(store.remove));
     document.querySelector(".t-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    root.querySelector("[data-refused]")?.focus();
+    const refused = root.querySelector("[data-refused]");
+    if (refused && !refused.talkaSeen) { refused.talkaSeen = true; refused.focus(); }
   };
-  const page = () => { settleSent(); begin(document); };
+  const page = () => { settleSent(); begin(); };
   forgetOld();
   page();
-  document.addEventListener("htmx:afterSettle", (event) => (event.target === document.body ? page() : begin(event.target)));
+  // After a swap htmx speaks once for every new element; each of the things above is done once, however often it is asked.
+  document.addEventListener("htmx:afterSettle", page);
 })();
