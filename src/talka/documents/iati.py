@@ -30,6 +30,7 @@ from talka.documents.publisher import (
     organisation_type,
     publisher_of,
 )
+from talka.documents.wording import in_both
 from talka.domains import queries as domains
 from talka.domains.models import Share
 from talka.parties.models import Organisation
@@ -70,7 +71,6 @@ FUNDER_TYPES = {FundingKind.NATIONAL: "10", FundingKind.EU: "40"}
 
 
 # What the standard wants to hear where the plan is silent.
-SECTION = gettext_lazy("%(direction)s: %(priority)s")
 NO_START = gettext_lazy("The plan states no start; this is the beginning of its year or of the deadline.")
 REPORTED = gettext_lazy("What was reported on the measure")
 UNIT_IS = gettext_lazy("Unit: %(unit)s.")
@@ -136,7 +136,8 @@ class _Writer:
         self._reporting_org(activity, involved=mine is not None and mine in responsible)
         _text(activity, "title", both(measure, "title"))
         section = measure.section
-        place = _said(SECTION, direction=both(section, "direction_title"), priority=both(section, "title"))
+        direction, heading = both(section, "direction_title"), both(section, "title")
+        place = Text(*(f"{direction.within(lang)}: {heading.within(lang)}" for lang in LANGUAGES))
         _text(activity, "description", place, type=GENERAL)
         results = [both(each, "text") for each in measure.result_rows]
         if results:
@@ -167,8 +168,15 @@ class _Writer:
 
     def _identifier(self, number: str = "") -> str:
         """The same for every version of a year's plan, as the standard demands: numbers name measures across them."""
-        code = f"{self.plan.ecosystem.code}-plan-{self.plan.year}"
-        return "-".join(filter(None, (self.publisher.reference, code, re.sub(r"[/&|?]", "-", number))))
+        # An ecosystem that publishes in its own name already stands in the reference.
+        ecosystem = self.plan.ecosystem.code if self.publisher.organisation else ""
+        parts = (
+            self.publisher.reference,
+            ecosystem,
+            f"plan-{self.plan.year}",
+            re.sub(r"[/&|?]", "-", number),
+        )
+        return "-".join(filter(None, parts))
 
     def _activity(self, root: etree._Element, identifier: str, *, level: int) -> etree._Element:
         activity = _element(root, "iati-activity", hierarchy=str(level))
@@ -218,7 +226,7 @@ class _Writer:
             start, why = begin.first, _words(begin)
         else:
             start = min(self.year.first, due.first) if due else self.year.first
-            why = _said(NO_START)
+            why = in_both(NO_START)
         self._date(activity, PLANNED_START, start, why)
         if due is not None:
             self._date(activity, PLANNED_END, due.last, _words(due))
@@ -292,7 +300,7 @@ class _Writer:
             aim = (promised.value if promised else None, title)
             _periods(node, {span: aim}, reports if len(indicators) == 1 else [])
         if reports and len(indicators) != 1:
-            node = _indicator(result, QUALITATIVE, _said(REPORTED))
+            node = _indicator(result, QUALITATIVE, in_both(REPORTED))
             _periods(node, {}, reports)
 
     def _outcome(self, activity: etree._Element, standing: Standing) -> None:
@@ -310,7 +318,7 @@ class _Writer:
             both(target, "title"),
             ascending=target.desired != Desired.DECREASE,
             description=_one_after_other(
-                _said(UNIT_IS, unit=unit) if unit.lv else NOTHING, both(target, "note")
+                in_both(UNIT_IS, unit=unit) if unit.lv else NOTHING, both(target, "note")
             ),
         )
         since = strategies.deadline(target.baseline_period)
@@ -476,15 +484,6 @@ def _one_after_other(first: Text, second: Text) -> Text:
     return Text(f"{first.lv} {second.lv}".strip(), english)
 
 
-def _said(message: Any, **parts: Text) -> Text:
-    """A sentence of our own in both languages."""
-    texts = []
-    for language in LANGUAGES:
-        with override(language):
-            texts.append(str(message) % {name: text.within(language) for name, text in parts.items()})
-    return Text(*texts)
-
-
 def _bytes(root: etree._Element) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
 
@@ -516,26 +515,20 @@ def validate(xml: bytes, schemas: Path) -> list[Fault]:
         document = etree.fromstring(xml, parser).getroottree()
     except etree.XMLSyntaxError as error:
         return list(_faults(parser.error_log)) or [Fault(error.lineno or 1, str(error.msg))]
-    if document.docinfo.doctype:
+    if document.docinfo.internalDTD is not None:
         return [Fault(1, _("a DOCTYPE is not allowed here: it could bring in other files"))]
     root = document.getroot()
     if root.tag not in SCHEMAS:
-        return [
-            Fault(
-                root.sourceline or 1,
-                _("“%(tag)s” is no IATI document: its root is one of %(roots)s")
-                % {"tag": str(root.tag)[:80], "roots": ", ".join(SCHEMAS)},
-            )
-        ]
-    schema = etree.XMLSchema(
-        etree.parse(
-            schemas / SCHEMAS[str(root.tag)], etree.XMLParser(no_network=True, resolve_entities=False)
-        )
+        told = {"tag": str(root.tag)[:80], "roots": ", ".join(SCHEMAS)}
+        return [Fault(1, _("“%(tag)s” is no IATI document: its root is one of %(roots)s") % told)]
+    official = etree.parse(
+        schemas / SCHEMAS[str(root.tag)], etree.XMLParser(no_network=True, resolve_entities=False)
     )
+    schema = etree.XMLSchema(official)
     schema.validate(document)
     return list(_faults(schema.error_log))
 
 
-def _faults(log: Iterable[Any]) -> Iterator[Fault]:
+def _faults(log: Any) -> Iterator[Fault]:
     for entry in log:
         yield Fault(entry.line, entry.message)
