@@ -375,6 +375,15 @@ def test_markup_and_formulas_stay_text(tmp_path: Path) -> None:
         assert table.texts == [[markup, formula]]
 
 
+@pytest.mark.parametrize(
+    "styles", ['<cellXfs><xf numFmtId=""/></cellXfs>', '<numFmts><numFmt numFmtId="x"/></numFmts>']
+)
+def test_styles_that_make_no_sense(tmp_path: Path, styles: str) -> None:
+    assert (
+        refused(tmp_path, zipped(xlsx_parts({"S": data(["a"])}, styles=styles)), "a.xlsx").code == "corrupt"
+    )
+
+
 def test_random_damage_is_always_a_bad_file_or_a_table(tmp_path: Path) -> None:
     """Every 97th byte turned over, one at a time: nothing but BadFile may come out."""
     path = tmp_path / "upload"
