@@ -301,6 +301,10 @@ class Pairs(Ref):
         """What one line stands for."""
         raise NotImplementedError
 
+    def find(self, text: str, context: Any) -> Any:
+        # A plain Ref names the nearest ones singly, where this column would show them as pairs.
+        return Ref(self.key, self.label, among=self.among).find(text, context)
+
 
 @dataclass(frozen=True)
 class Workplaces(Pairs):
