@@ -10,8 +10,8 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from talka.core.attachments import LIMIT, MEDIA_TYPES
 from talka.core.forms import VerbForm
@@ -56,7 +56,7 @@ class NumberField(forms.CharField):
         except BadValue as error:
             raise forms.ValidationError(error.words(_language())) from None
         if abs(found) >= Decimal(10) ** 18 or found != round(found, 6):
-            raise forms.ValidationError(_now("Write a number below a quintillion with at most six decimals."))
+            raise forms.ValidationError(_("Write a number below a quintillion with at most six decimals."))
         return found
 
     def prepare_value(self, value: Any) -> Any:
@@ -269,8 +269,8 @@ class Measured(forms.Form):
         """The indicators of the house, and the one the target names even if no room provides it any more."""
         known = {code: f"{each.label} ({code})" for code, each in sorted(INDICATORS.items()) if not code.startswith("strategy.")}
         if now:
-            known.setdefault(now, _now("%(code)s (no room provides it)") % {"code": now})
-        choices = [("", _now("reported by institutions")), *known.items()]
+            known.setdefault(now, _("%(code)s (no room provides it)") % {"code": now})
+        choices = [("", _("reported by institutions")), *known.items()]
         self.fields["indicator"].choices = choices  # type: ignore[attr-defined]  # a field that chooses
 
 
@@ -378,13 +378,13 @@ class ReportForm(VerbForm):
         if target.kind_of == TargetKind.MILESTONE:
             self.fields["value"] = forms.TypedChoiceField(
                 label=_("Is it reached?"),
-                choices=[("0", _("not yet")), ("1", _("reached"))],
+                choices=[("0", pgettext_lazy("target", "not reached yet")), ("1", pgettext_lazy("target", "reached"))],
                 coerce=Decimal,
                 widget=forms.RadioSelect,
             )
             self.order_fields(["period", "value", "text", "files", "public", "institution"])
         elif target.unit:
-            self.fields["value"].label = _now("Value, %(unit)s") % {"unit": target.unit}
+            self.fields["value"].label = _("Value, %(unit)s") % {"unit": target.unit}
         # What is asked for is mostly the year that is over.
         self.initial.setdefault("period", str(today.year - 1))
 
@@ -414,12 +414,12 @@ class SharesForm(VerbForm):
         given = super().clean() or self.cleaned_data
         percents = [given[name] for name in self.things if given.get(name)]
         if any(each < 0 for each in percents):
-            raise forms.ValidationError(_now("A share cannot be negative."))
+            raise forms.ValidationError(_("A share cannot be negative."))
         if any(each != round(each, 4) for each in percents):
-            raise forms.ValidationError(_now("A share has at most four decimals."))
+            raise forms.ValidationError(_("A share has at most four decimals."))
         if percents and sum(percents) != 100:
             raise forms.ValidationError(
-                _now("The shares sum to %(total)s %%; they must sum to 100 %%.") % {"total": f"{sum(percents).normalize():f}"}
+                _("The shares sum to %(total)s %%; they must sum to 100 %%.") % {"total": f"{sum(percents).normalize():f}"}
             )
         return given
 

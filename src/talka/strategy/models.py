@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from talka.core.bilingual import Bilingual
 from talka.core.models import Noun
@@ -18,9 +19,9 @@ from talka.parties.models import Organisation
 
 
 class StrategyState(models.TextChoices):
-    DRAFT = "draft", _("draft")
-    ADOPTED = "adopted", _("adopted")
-    SUPERSEDED = "superseded", _("superseded")
+    DRAFT = "draft", pgettext_lazy("strategy", "draft")
+    ADOPTED = "adopted", pgettext_lazy("strategy", "adopted")
+    SUPERSEDED = "superseded", pgettext_lazy("strategy", "superseded")
 
 
 class Strategy(Noun):

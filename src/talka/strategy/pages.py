@@ -17,9 +17,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from talka.core import lint
@@ -371,7 +371,7 @@ def _spelt(report: Report, row: Target) -> Any:
     is_state = row.kind_of == TargetKind.MILESTONE
     report.period_text = period.words(_language()) if period else report.period  # type: ignore[attr-defined]
     report.value_text = (  # type: ignore[attr-defined]
-        (_("reached") if report.value else _("not reached yet"))
+        (pgettext("target", "reached") if report.value else pgettext("target", "not reached yet"))
         if is_state
         else formats.quantity(report.value, str(row.unit))
     )
@@ -520,10 +520,10 @@ def compare(request: HttpRequest, ecosystem: str) -> HttpResponse:
 
 
 CHANGES: tuple[tuple[queries.Change, Any, str], ...] = (
-    ("added", gettext_lazy("added"), "good"),
-    ("removed", gettext_lazy("removed"), "bad"),
-    ("moved", gettext_lazy("moved"), "progress"),
-    ("changed", gettext_lazy("changed"), "info"),
+    ("added", pgettext_lazy("compared", "added"), "good"),
+    ("removed", pgettext_lazy("compared", "removed"), "bad"),
+    ("moved", pgettext_lazy("compared", "moved"), "progress"),
+    ("changed", pgettext_lazy("compared", "changed"), "info"),
 )
 KINDS: dict[str, Any] = {
     "strategy.strategy": gettext_lazy("The strategy as a whole"),

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, pgettext, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from talka.core import indicators
@@ -234,16 +234,16 @@ OUTLOOKS: dict[progress.Klass, Outlook] = {
     "no_goal": "open",
 }
 LABELS: dict[progress.Klass, Any] = {
-    "achieved": gettext_lazy("reached"),
-    "on_track": gettext_lazy("on track"),
-    "acceleration": gettext_lazy("too slow"),
-    "limited": gettext_lazy("far too slow"),
-    "deterioration": gettext_lazy("moving away"),
-    "missed": gettext_lazy("missed"),
-    "not_started": gettext_lazy("not begun"),
-    "no_data": gettext_lazy("no value yet"),
-    "no_due": gettext_lazy("no deadline"),
-    "no_goal": gettext_lazy("no number to reach"),
+    "achieved": pgettext_lazy("target", "reached"),
+    "on_track": pgettext_lazy("target", "on track"),
+    "acceleration": pgettext_lazy("target", "too slow"),
+    "limited": pgettext_lazy("target", "far too slow"),
+    "deterioration": pgettext_lazy("target", "moving away"),
+    "missed": pgettext_lazy("target", "missed"),
+    "not_started": pgettext_lazy("target", "not begun"),
+    "no_data": pgettext_lazy("target", "no value yet"),
+    "no_due": pgettext_lazy("target", "no deadline"),
+    "no_goal": pgettext_lazy("target", "no number to reach"),
 }
 TONES: dict[progress.Klass, str] = {
     "achieved": "good",
@@ -299,7 +299,7 @@ class Standing:
         if self.verdict is None:
             return str(TargetKind.UNSPECIFIED.label)
         if self.is_state and self.verdict.klass == "no_data" and self.reading.value is not None:
-            return _("not reached yet")
+            return pgettext("target", "not reached yet")
         return str(LABELS[self.verdict.klass])
 
     @property
@@ -312,7 +312,7 @@ class Standing:
         if self.reading.value is None:
             return ""
         if self.is_state:
-            return _("reached") if self.reading.value else _("not reached yet")
+            return pgettext("target", "reached") if self.reading.value else pgettext("target", "not reached yet")
         return formats.quantity(str(self.reading.value), str(self.target.unit))
 
     @property

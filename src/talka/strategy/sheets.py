@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from talka.core.sheets import BadCell, Choice, Column, Day, Number, Ref, Refs, Sheet, When, Whole, bilingual
@@ -108,13 +107,13 @@ class Shares(Ref):
                 shares[self.find(code.strip(), context)] = Decimal(weight.strip().replace(",", "."))
             except InvalidOperation:
                 raise BadCell(
-                    _now("“%(line)s” is not a share; write for example biomedicine: 0.7")
+                    _("“%(line)s” is not a share; write for example biomedicine: 0.7")
                     % {"line": line[:60]}
                 ) from None
         if any(weight <= 0 or weight != round(weight, 6) for weight in shares.values()):
-            raise BadCell(_now("a share is above 0 and has at most six decimals"))
+            raise BadCell(_("a share is above 0 and has at most six decimals"))
         if (total := sum(shares.values(), Decimal(0))) != 1:
-            raise BadCell(_now("the shares sum to %(total)s; they must sum to 1") % {"total": total})
+            raise BadCell(_("the shares sum to %(total)s; they must sum to 1") % {"total": total})
         return shares
 
     def read(self, row: Any) -> Any:
