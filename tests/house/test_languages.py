@@ -12,7 +12,7 @@ import polib
 import pytest
 from django.template.base import Lexer, TokenType
 
-from talka.core import translations
+from talka.core import formats, translations
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "talka"
 ROOMS = sorted(path.parent for path in PACKAGE.glob("*/apps.py")) + [PACKAGE]
@@ -217,3 +217,11 @@ def test_no_words_stand_bare_in_a_template(path: Path) -> None:
     parser.feed("".join(html))
     bare = [(text, line) for text, line in parser.found if set(re.findall(r"[A-Za-zĀ-ž-]{3,}", text)) - NAMES]
     assert bare == []
+
+
+def test_every_message_about_a_file_is_in_latvian() -> None:
+    """core.formats knows no Django, so its messages are plain data; whoever shows them translates them."""
+    known = catalogue()
+    messages = [text for each in formats.MESSAGES.values() for text in (each.found, each.expected)]
+    missing = [text for text in [*messages, *formats.PLACE_WORDS.values()] if text and ("", text) not in known]
+    assert missing == []
