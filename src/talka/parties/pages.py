@@ -415,7 +415,9 @@ def open_account(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, _("The account is open. Give it a role, then invite its owner."))
         return redirect(form.result)
     title = _("Open an account for %(name)s") % {"name": found}
-    return _form(request, form, title, _of(found, _("Account")), found.get_absolute_url(), _("Open the account"))
+    return _form(
+        request, form, title, _of(found, _("Account")), found.get_absolute_url(), _("Open the account")
+    )
 
 
 def _of(found: Person, here: str) -> list[tuple[str, str]]:

@@ -272,7 +272,7 @@ def test_reports_keep_what_the_institution_was_called_and_follow_it() -> None:
             institution_id=goes.pk,
             institution_name="GOES",
             submitted_at=timezone.now(),
-        )  # fmt: skip
+        )
     )
     actions.merge(goes, by=SYSTEM, into=stays)
     assert list(Report.objects.values_list("institution_id", "institution_name")) == [(stays.pk, "GOES")]

@@ -85,15 +85,13 @@ def test_each_page_opens_for_whom_it_is(name: str, address: Any, anna: Account, 
     bruno = make.account("Bruno", "officer", anna.grants.get().ecosystem)
     url = address(name)
     seen = [as_(who).get(url).status_code for who in (None, bruno, anna, chief)]
-    assert (
-        seen
-        == {
-            **dict.fromkeys(OPEN, [200, 200, 200, 200]),
-            **dict.fromkeys(SIGNED_IN, [302, 200, 200, 200]),
-            **dict.fromkeys(KEEPERS, [302, 403, 200, 200]),
-            **dict.fromkeys(ADMINISTRATORS, [302, 403, 403, 200]),
-        }[name]
-    )
+    expected = [
+        (OPEN, [200, 200, 200, 200]),
+        (SIGNED_IN, [302, 200, 200, 200]),
+        (KEEPERS, [302, 403, 200, 200]),
+        (ADMINISTRATORS, [302, 403, 403, 200]),
+    ]
+    assert seen == next(codes for names, codes in expected if name in names)
     if seen[0] == 302:
         assert as_(None).get(url)["Location"] == f"{reverse('sign-in')}?next={url.replace('/', '%2F')}"
 
@@ -315,7 +313,7 @@ def test_two_records_are_compared_and_merged(anna: Account) -> None:
     url = reverse("organisation-merge", args=[goes.pk])
     assert f'href="{url}?into=stays"' in listed.content.decode()
     shown = client.get(url, {"into": "stays"})
-    assert dict((row[0], row[1:]) for row in shown.context["rows"])["acronym"] == ("", "SN")
+    assert {row[0]: row[1:] for row in shown.context["rows"]}["acronym"] == ("", "SN")
     assert "1 record points to it" in text_of(shown)
     assert client.get(url, {"into": "nobody"}).context["into"] is None
     same = client.post(url, {"into": "goes"})

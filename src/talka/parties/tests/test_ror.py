@@ -113,7 +113,7 @@ def test_version_1_is_read() -> None:
             links=["http://paraugs.test"],
             status="withdrawn",
             relationships=linked("Successor", 2, "Straw University"),
-        )  # fmt: skip
+        )
     )
     assert (found.name_lv, found.name_en, found.acronym) == (
         "Kartona universitāte",
@@ -214,7 +214,7 @@ def test_a_bad_record_is_named_and_the_others_are_read() -> None:
         ),
         ("f.json, record 7", f"{an_id(4)} has no name."),
     ]
-    with pytest.raises(Invalid, match="f.json, record 2"):
+    with pytest.raises(Invalid, match=r"at f\.json, record 2"):
         ror.apply(ror.preview(found, problems), by=SYSTEM)
     assert Organisation.objects.count() == 0
 

@@ -1,4 +1,4 @@
-"""Who may do what: the whole table. Anna coordinates, Bruno is an officer, Cilda holds no role, Dzintars administers."""
+"""Who may do what: the whole table. Anna coordinates, Bruno is an officer, Cilda has no role, Dzintars administers."""
 
 from __future__ import annotations
 

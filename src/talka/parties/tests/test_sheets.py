@@ -129,11 +129,11 @@ def test_every_bad_cell_is_named_with_what_would_be_right() -> None:
         ),
         ("file, row 5", "“four” would be part of itself"),
         ("file, row 6", "“five” would be part of itself"),
-        ("file, row 4, Code", "“kum” was merged into “ku”; name that one"),
         (
             "file, row 3, Registration number",
             "“40000000001” has a mistyped digit: its last digit does not check",
         ),
+        ("file, row 4, Code", "“kum” was merged into “ku”; name that one"),
     ]
     with pytest.raises(Invalid):
         ORGANISATIONS.apply(preview, by=SYSTEM)
