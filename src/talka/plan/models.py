@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from talka.core.bilingual import Bilingual
-from talka.core.models import Noun
+from talka.core.models import Noun, Report
 from talka.core.values import Deadline, Period
 from talka.domains.models import Ecosystem
 from talka.governance.models import Decision
 from talka.legislation.models import Bill
-from talka.parties.models import Organisation
+from talka.parties.models import Account, Organisation
 from talka.strategy.models import Priority, Strategy
 
 
@@ -38,7 +41,12 @@ class Plan(Noun):
     strategy = models.ForeignKey(Strategy, on_delete=models.PROTECT, related_name="plans")
     state = models.CharField(_("state"), max_length=10, choices=PlanState, default=PlanState.DRAFT)
     decision = models.ForeignKey(
-        Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="plans", verbose_name=_("adopted by")
+        Decision,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="plans",
+        verbose_name=_("adopted by"),
     )
     source = models.CharField(_("source"), max_length=500, blank=True, default="")
 
@@ -57,8 +65,22 @@ class Plan(Noun):
         return f"{self.title} ({self.number})" if self.number > 1 else self.title
 
     def get_absolute_url(self) -> str:
+        """The page of the year, which shows the version in force; a version by itself has a query."""
         url = reverse("plan", args=[self.ecosystem.code, self.year])
-        return url if self.number == 1 else f"{url}?version={self.number}"
+        return url if self.in_force else f"{url}?version={self.number}"
+
+    @property
+    def in_force(self) -> bool:
+        return self.state in (PlanState.ADOPTED, PlanState.CLOSED)
+
+    @property
+    def open(self) -> bool:
+        """Whether its columns may still be changed: closed and superseded plans are as they were."""
+        return self.state in (PlanState.DRAFT, PlanState.ADOPTED)
+
+    @property
+    def public(self) -> bool:
+        return self.state != PlanState.DRAFT
 
 
 class Section(Noun):
@@ -74,13 +96,20 @@ class Section(Noun):
     direction_title = Bilingual(models.CharField, max_length=300, verbose_name=_("direction"))
     title = Bilingual(models.TextField, verbose_name=_("priority"))
     priority = models.ForeignKey(
-        Priority, null=True, blank=True, on_delete=models.PROTECT, related_name="sections", verbose_name=_("priority of the strategy")
+        Priority,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="sections",
+        verbose_name=_("priority of the strategy"),
     )
     source = models.CharField(_("source"), max_length=500, blank=True, default="")
 
     class Meta:
         ordering: ClassVar = ["order", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["plan", "number"], name="section_number_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["plan", "number"], name="section_number_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}. {self.title}"
@@ -88,6 +117,16 @@ class Section(Noun):
     @property
     def ecosystem_id(self) -> int:
         return self.plan.ecosystem_id
+
+    @property
+    def heading(self) -> str:
+        """The heading of the priority as the official form prints it."""
+        return f"{self.number}. Prioritāte “{self.title_lv}”"
+
+    @property
+    def direction_heading(self) -> str:
+        """The heading of the direction as the official form prints it."""
+        return f"{self.direction_number}. Rīcības virziens “{self.direction_title_lv}”"
 
     def get_absolute_url(self) -> str:
         return self.plan.get_absolute_url() + f"#s{self.number}"
@@ -104,16 +143,23 @@ class FundingSource(Noun):
     """A source of funding that plans name: VBF, ERAF, ANM …"""
 
     code = models.SlugField(_("code"), max_length=60, unique=True)
-    acronym = models.CharField(_("acronym"), max_length=60)
+    acronym = models.CharField(_("acronym"), max_length=60, blank=True, default="")
     title = Bilingual(models.CharField, max_length=300, verbose_name=_("title"))
     kind_of = models.CharField(_("kind"), max_length=10, choices=FundingKind)
+    starts = models.CharField(_("available from"), max_length=21, blank=True, default="")
+    ends = models.CharField(_("available until"), max_length=21, blank=True, default="")
     source = models.CharField(_("source"), max_length=500, blank=True, default="")
 
     class Meta:
-        ordering: ClassVar = ["acronym"]
+        ordering: ClassVar = ["acronym", "title_lv", "id"]
 
     def __str__(self) -> str:
-        return self.acronym
+        return self.acronym or self.title
+
+    @property
+    def printed(self) -> str:
+        """As the official form, which is in Latvian, writes it."""
+        return self.acronym or self.title_lv
 
 
 class MeasureState(models.TextChoices):
@@ -125,6 +171,8 @@ class MeasureState(models.TextChoices):
     DROPPED = "dropped", _("dropped")
 
 
+UNDONE = (MeasureState.PLANNED, MeasureState.UNDER_WAY)
+
 # From which state a measure may pass to which.
 PASSAGES: dict[str, tuple[str, ...]] = {
     MeasureState.PLANNED: (MeasureState.UNDER_WAY, MeasureState.DONE, MeasureState.DROPPED),
@@ -134,15 +182,24 @@ PASSAGES: dict[str, tuple[str, ...]] = {
 }
 
 
-class Measure(Noun):
-    """A row of the plan.
+@functools.cache
+def _address(ecosystem: str, language: str | None) -> str:
+    # Lists print thousands of these, and reversing a name costs more than reading the row.
+    return reverse("measure", args=[ecosystem, 0])
 
-    `as_written` keeps how the plan prints its institutions and funding ({"responsible", "involved",
-    "funding"}: text), so that the same words go back; an entry goes when those rows are edited.
+
+class Measure(Noun):
+    """A row of the plan. Its number means the same measure in every version of a year's plan.
+
+    `as_written` keeps how the plan prints a cell ({"number", "responsible", "involved", "deadline", "funding"}:
+    text) where that differs from what the rows below would print, so that the same words go back to the ministry;
+    an entry goes when its cell is edited.
     """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="measures")
-    section = models.ForeignKey(Section, on_delete=models.PROTECT, related_name="measures", verbose_name=_("priority"))
+    section = models.ForeignKey(
+        Section, on_delete=models.PROTECT, related_name="measures", verbose_name=_("priority")
+    )
     number = models.CharField(_("number"), max_length=16)
     order = models.PositiveIntegerField(_("order"), default=0)
     title = Bilingual(models.TextField, verbose_name=_("measure"))
@@ -153,10 +210,17 @@ class Measure(Noun):
     done_on = models.DateField(_("done on"), null=True, blank=True)
     drop_reason = models.TextField(_("why it was dropped"), blank=True, default="")
     carried_from = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="carried_to", verbose_name=_("carried over from")
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="carried_to",
+        verbose_name=_("carried over from"),
     )
     carry_reason = models.TextField(_("why it was carried over"), blank=True, default="")
-    bill = models.ForeignKey(Bill, null=True, blank=True, on_delete=models.PROTECT, related_name="measures", verbose_name=_("bill"))
+    bill = models.ForeignKey(
+        Bill, null=True, blank=True, on_delete=models.PROTECT, related_name="measures", verbose_name=_("bill")
+    )
     as_written = models.JSONField(default=dict, blank=True)
     source = models.CharField(_("source"), max_length=500, blank=True, default="")
 
@@ -168,7 +232,9 @@ class Measure(Noun):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["plan", "number"], name="measure_number_once"),
-            models.CheckConstraint(condition=~Q(state="dropped") | ~Q(drop_reason=""), name="measure_dropped_with_reason"),
+            models.CheckConstraint(
+                condition=~Q(state="dropped") | ~Q(drop_reason=""), name="measure_dropped_with_reason"
+            ),
             models.CheckConstraint(
                 condition=Q(state="done", done_on__isnull=False) | (~Q(state="done") & Q(done_on=None)),
                 name="measure_done_on_a_day",
@@ -186,11 +252,7 @@ class Measure(Noun):
         return self.plan.ecosystem_id
 
     def get_absolute_url(self) -> str:
-        return reverse("measure", args=[self.plan.ecosystem.code, self.pk])
-
-    def save(self, *args: Any, **options: Any) -> None:
-        self.settle()
-        super().save(*args, **options)
+        return _address(self.plan.ecosystem.code, get_language()).removesuffix("0/") + f"{self.pk}/"
 
     def settle(self) -> None:
         """Derives what is kept for the database's sake: the last day of the deadline."""
@@ -200,13 +262,35 @@ class Measure(Noun):
     def deadline_value(self) -> Deadline | None:
         return Deadline(Period.parse(self.deadline)) if self.deadline else None
 
+    # What hangs below, in order. `queries.with_columns` reads it for many measures at once.
+
+    @cached_property
+    def result_rows(self) -> list[Result]:
+        return list(self.results.all())
+
+    @cached_property
+    def indicator_rows(self) -> list[ResultIndicator]:
+        return list(self.resultindicators.all())
+
+    @cached_property
+    def assignment_rows(self) -> list[Assignment]:
+        return list(self.assignments.select_related("organisation"))
+
+    @cached_property
+    def funding_rows(self) -> list[Funding]:
+        return list(self.fundings.select_related("funding_source"))
+
+    @property
+    def undone(self) -> bool:
+        return self.state in UNDONE
+
     def is_late(self, today: date | None = None) -> bool:
         """Undone after the last day of its deadline; a deadline "2023" is past from 1 January 2024."""
-        return (
-            self.state in (MeasureState.PLANNED, MeasureState.UNDER_WAY)
-            and self.due_on is not None
-            and self.due_on < (today or timezone.localdate())
-        )
+        return self.undone and self.due_on is not None and self.due_on < (today or timezone.localdate())
+
+    @property
+    def printed_number(self) -> str:
+        return self.as_written.get("number") or f"{self.number}."
 
 
 class OfMeasure(Noun):
@@ -266,14 +350,19 @@ class Assignment(OfMeasure):
         ]
 
     def __str__(self) -> str:
-        return f"{self.organisation} ({self.get_part_display()})"
+        return str(self.organisation)
 
 
 class Funding(OfMeasure):
     """An indicative source of funding of a measure. A measure with none has its funding "not found yet"."""
 
     funding_source = models.ForeignKey(
-        FundingSource, null=True, blank=True, on_delete=models.PROTECT, related_name="fundings", verbose_name=_("funding source")
+        FundingSource,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="fundings",
+        verbose_name=_("funding source"),
     )
     text = models.TextField(_("as described"), blank=True, default="")
     amount = models.DecimalField(_("amount"), max_digits=16, decimal_places=2, null=True, blank=True)
@@ -283,8 +372,57 @@ class Funding(OfMeasure):
     class Meta:
         ordering: ClassVar = ["order", "id"]
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(funding_source__isnull=False) | ~Q(text=""), name="funding_says_whence")
+            models.CheckConstraint(
+                condition=Q(funding_source__isnull=False) | ~Q(text=""), name="funding_says_whence"
+            )
         ]
 
     def __str__(self) -> str:
         return self.text or str(self.funding_source)
+
+
+class Claim(Noun):
+    """What a report says of its measure: under way, or done on a day. It comes true when the report is accepted."""
+
+    report = models.OneToOneField(Report, on_delete=models.CASCADE, related_name="claim")
+    measure = models.ForeignKey(Measure, on_delete=models.PROTECT, related_name="claims")
+    state = models.CharField(_("state"), max_length=10, choices=MeasureState)
+    done_on = models.DateField(_("done on"), null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state="under_way", done_on=None) | Q(state="done", done_on__isnull=False),
+                name="claim_under_way_or_done_on_a_day",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_state_display()
+
+    @property
+    def ecosystem_id(self) -> int:
+        return self.measure.ecosystem_id
+
+
+class Reminder(Noun):
+    """A letter about a measure that an account was sent; kept so that none is sent twice."""
+
+    measure = models.ForeignKey(Measure, on_delete=models.CASCADE, related_name="reminders")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="reminders")
+    occasion = models.CharField(_("occasion"), max_length=20)  # "due-30", "due-7", "late-2024-02"
+    sent_at = models.DateTimeField(_("sent"))
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["measure", "account", "occasion"], name="reminder_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.occasion} {self.measure.number} → {self.account}"
+
+    @property
+    def ecosystem_id(self) -> int:
+        return self.measure.ecosystem_id
