@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,12 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     Right:  {% icon "printer" %} {% translate "Print" %}
     Wrong:  <button>{% icon "printer" %}</button>     (a button without a name: pass label=)
     """
-    href = f"{static('vendor/icons/icons.svg')}#{known(name, icons(), 'icon', 'circle-dashed')}"
+    return _drawn(known(name, icons(), "icon", "circle-dashed"), label, css)
+
+
+@lru_cache(maxsize=1024)  # a list of states draws the same sign fifty times
+def _drawn(name: str, label: str, css: str) -> SafeString:
+    href = f"{static('vendor/icons/icons.svg')}#{name}"
     spoken = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html('<svg class="{}" {}><use href="{}"></use></svg>', f"icon {css}".rstrip(), spoken, href)
 

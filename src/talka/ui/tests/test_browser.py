@@ -122,7 +122,7 @@ def test_a_chosen_theme_is_there_before_the_first_paint(visit: Open) -> None:
 def test_auto_follows_the_device(visit: Open) -> None:
     page = visit("/lv/ui/gallery/")
     for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
 
 
