@@ -18,6 +18,8 @@ def create(rows: Iterable[N]) -> list[N]:
     record = running()
     if record is None:
         raise OutsideVerb("bulk.create")
+    for row in made:
+        row.settle()
     if made:
         type(made[0])._base_manager.bulk_create(made, batch_size=BATCH)
     for row in made:
@@ -27,7 +29,10 @@ def create(rows: Iterable[N]) -> list[N]:
 
 
 def update(rows: Sequence[N], names: Sequence[str]) -> list[N]:
-    """Saves the columns `names` of rows of one model within a verb; rows that did not change are left alone."""
+    """Saves the columns `names` of rows of one model within a verb, and the columns that `settle` derives from them.
+
+    Rows that did not change are left alone; the others are returned.
+    """
     record = running()
     if record is None:
         raise OutsideVerb("bulk.update")
@@ -39,16 +44,29 @@ def update(rows: Sequence[N], names: Sequence[str]) -> list[N]:
     for start in range(0, len(keys), BATCH):
         found = model._base_manager.select_for_update().in_bulk(keys[start : start + BATCH])
         before.update(found)
+    columns = [model._meta.get_field(name).attname for name in names]  # type: ignore[union-attr]
+    derived: dict[str, None] = {}
     changed: list[N] = []
     for row in rows:
         known = before[row.pk]
         if known.revision != row.revision:
             raise Stale(known)
-        old, new = known.snapshot(), row.snapshot()
+        # The record speaks of what is saved: the row as it was, with these columns, and what follows from them.
+        old = known.snapshot()
+        for column in columns:
+            setattr(known, column, getattr(row, column))
+        known.settle()
+        new = known.snapshot()
         fields = {name: (old[name], new[name]) for name in new if old[name] != new[name]}
-        if fields:
-            row.revision += 1
-            changed.append(row)
-            record.touches.append(Touch(row, "changed", fields))
-    model._base_manager.bulk_update(changed, [*names, "revision"], batch_size=BATCH)
+        if not fields:
+            continue
+        for name in fields.keys() - set(columns):
+            setattr(row, name, getattr(known, name))
+            derived[name] = None
+        row.revision += 1
+        changed.append(row)
+        record.touches.append(Touch(row, "changed", fields))
+    model._base_manager.bulk_update(
+        changed, [*dict.fromkeys([*columns, *derived]), "revision"], batch_size=BATCH
+    )
     return changed

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -92,8 +92,25 @@ def history(subject: Noun) -> QuerySet[Change]:
 
 
 def since(subject: Noun, revision: int) -> list[Change]:
-    """The changes made to a row after `revision`, newest first: what a reader of that revision has not seen."""
-    return list(history(subject).filter(kind="changed")[: max(subject.revision - revision, 0)])
+    """What verbs did to a row after `revision`, newest first: what a reader of that revision has not seen.
+
+    With the changes to rows below it that the same verbs made: a form shows them as one.
+    """
+    unseen = subject.revision - revision
+    named = Q(subject_kind=subject.kind(), subject_id=subject.pk)
+    touching = Event.objects.filter(
+        named
+        | Exists(Change.objects.filter(named, event=OuterRef("pk"), kind="changed"))
+    )
+    found: list[Change] = []
+    for event in touching.order_by("-id").prefetch_related("changes")[: max(unseen, 0)]:
+        if unseen <= 0:
+            break
+        changes = sorted(event.changes.all(), key=lambda change: -change.pk)
+        own = [c for c in changes if (c.subject_kind, c.subject_id) == (subject.kind(), subject.pk)]
+        found += changes
+        unseen -= max(len(own), 1)  # a verb that only changed rows below still moved the row on by one
+    return found
 
 
 # ---------------------------------------------------------------- sealing
@@ -141,18 +158,32 @@ def heads_path() -> Path:
     return Path(settings.HOME) / "audit" / "heads.jsonl"
 
 
+class MissingKey(Exception):
+    """The key that signed the seals so far is gone. A new one would make every one of them look forged."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            _("The key that signed the record is not at %(path)s: bring it back from a backup.") % {"path": path}
+        )
+
+
 def seal(now: datetime | None = None) -> list[Seal]:
-    """Seals all events not yet sealed, in batches; returns the new seals. Only one sealer runs at a time."""
+    """Seals all events not yet sealed, in batches; returns the new seals. Only one sealer runs at a time.
+
+    Raises MissingKey where there are seals but not the key that signed them.
+    """
     made: list[Seal] = []
     while batch := _seal_one(now or timezone.now()):
+        _write_head(batch)  # at once: should the next batch fail, this one is already told elsewhere
         made.append(batch)
-    if made:
-        heads_path().parent.mkdir(parents=True, exist_ok=True)
-        with heads_path().open("a", encoding="utf-8") as heads:
-            for each in made:
-                head = {"digest": each.digest, "last_event": each.last_event, "signature": each.signature}
-                heads.write(json.dumps({**head, "seal": each.pk, "at": each.at.isoformat()}) + "\n")
     return made
+
+
+def _write_head(made: Seal) -> None:
+    head = {"digest": made.digest, "last_event": made.last_event, "signature": made.signature}
+    heads_path().parent.mkdir(parents=True, exist_ok=True)
+    with heads_path().open("a", encoding="utf-8") as heads:
+        heads.write(json.dumps({**head, "seal": made.pk, "at": made.at.isoformat()}) + "\n")
 
 
 @transaction.atomic
@@ -164,6 +195,8 @@ def _seal_one(now: datetime) -> Seal | None:
     if not events:
         return None
     last = Seal.objects.order_by("-id").first()
+    if last and not key_path().exists():
+        raise MissingKey(key_path())
     previous = last.digest if last else GENESIS
     root = chain.merkle_root(_leaves(events)).hex()
     digest = chain.seal_hash(previous, root, events[0].pk, events[-1].pk, len(events), now)
@@ -201,34 +234,52 @@ class Verdict:
     faults: tuple[Fault, ...]
 
 
-def verify(heads: Path | None = None) -> Verdict:
+def verify(heads: Path | None = None, *, key: Path | None = None) -> Verdict:
     """Checks every seal against its events, the chain, the signatures, and heads kept elsewhere.
 
-    `heads` is a file of heads copied from `heads_path()` earlier; by default the one beside the database.
+    `heads` is a file of heads copied from `heads_path()` earlier, `key` one of the signing key; by default those
+    beside the database.
     """
-    faults = list(_chain_faults())
-    known = {each.pk: each.digest for each in Seal.objects.all()}
-    for line, head in _read_heads(heads or heads_path()):
-        if known.get(head["seal"]) != head["digest"]:
-            faults.append(
-                Fault(
-                    _("heads file, line %(line)d") % {"line": line},
-                    _("the chain has another seal %(seal)d than the one kept here: it was rebuilt or cut short")
-                    % {"seal": head["seal"]},
-                )
+    faults = [*_chain_faults(key or key_path()), *_head_faults(heads or heads_path())]
+    return Verdict(
+        Seal.objects.count(), Event.objects.count(), Event.objects.filter(seal=None).count(), tuple(faults)
+    )
+
+
+def _head_faults(path: Path) -> Iterator[Fault]:
+    """Heads that the chain does not hold. A chain may have more seals than a copy of its heads, never others."""
+    if not path.exists():
+        return
+    known = dict(Seal.objects.values_list("pk", "digest"))
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        place = _("heads file, line %(line)d") % {"line": number}
+        try:
+            head = json.loads(line)
+            seal_, digest = int(head["seal"]), str(head["digest"])
+        except (ValueError, TypeError, KeyError):
+            yield Fault(place, _("is not a head; a line reads {\"seal\": 1, \"digest\": …}"))
+            continue
+        if known.get(seal_) != digest:
+            yield Fault(
+                place,
+                _("the chain has another seal %(seal)d than the one kept here: it was rebuilt or cut short")
+                % {"seal": seal_},
             )
-    return Verdict(len(known), Event.objects.count(), Event.objects.filter(seal=None).count(), tuple(faults))
 
 
-def _read_heads(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    if path.exists():
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip():
-                yield number, json.loads(line)
-
-
-def _chain_faults() -> Iterator[Fault]:
-    public = chain.load_or_create_key(key_path()).public_key()
+def _chain_faults(key: Path) -> Iterator[Fault]:
+    if not Seal.objects.exists():
+        return
+    if not key.exists():  # checking makes no key: a new one would only call every seal forged
+        yield Fault(_("signing key"), str(MissingKey(key)))
+        return
+    try:
+        public = chain.load_or_create_key(key).public_key()
+    except (PermissionError, ValueError) as error:
+        yield Fault(_("signing key"), str(error))
+        return
     previous = GENESIS
     for seal_ in Seal.objects.order_by("id"):
         place = _("seal %(id)d (events %(first)d to %(last)d)") % {

@@ -2,7 +2,8 @@
 
     check(measure, seen)      # in a verb, first thing
 
-Nothing typed is lost: the page shows the form again as typed, beside what the other person changed.
+Nothing typed is lost: the page shows the form again as typed, beside what the other person changed. Where two
+people add something below one row, there is nothing to have seen: `hold` lets the second wait for the first.
 """
 
 from __future__ import annotations
@@ -18,3 +19,9 @@ def check(subject: Noun, seen: int | None) -> None:
     current = type(subject)._base_manager.select_for_update().get(pk=subject.pk)
     if current.revision != seen:
         raise Stale(current)
+
+
+def hold(subject: Noun) -> None:
+    """Makes every other verb that holds this row wait until the running one is done."""
+    # SQLite's IMMEDIATE transactions already queue writers; there this is a plain read.
+    list(type(subject)._base_manager.select_for_update().filter(pk=subject.pk).values_list("pk"))

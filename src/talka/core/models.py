@@ -60,6 +60,9 @@ class Noun(models.Model):
         """What this noun is called in the record: "plan.measure"."""
         return cls._meta.label_lower
 
+    def settle(self) -> None:
+        """Derives the columns that follow from others; called before a row is saved, by itself or in bulk."""
+
     def snapshot(self) -> dict[str, Any]:
         """This row's columns as plain values."""
         return {
@@ -73,6 +76,7 @@ class Noun(models.Model):
         record = running()
         if record is None:
             raise OutsideVerb(f"{self.kind()} {self.pk or 'new'}")
+        self.settle()
         if self._state.adding:
             super().save(*args, **options)
             after = {name: value for name, value in self.snapshot().items() if value not in (None, "", [], {})}

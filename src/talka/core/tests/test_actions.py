@@ -163,6 +163,24 @@ def test_bulk_notices_that_a_row_moved_on() -> None:
         rename_many(HUB, by=ANNA, missions=[old], title="Cits")
 
 
+def test_bulk_saves_what_follows_from_the_columns_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`settle` derives the summary here. A column that merely differs in memory is neither saved nor on record."""
+    monkeypatch.setattr(Mission, "settle", lambda row: setattr(row, "summary_lv", f"Par: {row.title_lv}"))
+    found_many(HUB, by=ANNA, codes=["a"])
+    mission = Mission.objects.get()
+    assert mission.summary_lv == "Par: a"
+    mission.title_en = "Not asked for"
+    rename_many(HUB, by=ANNA, missions=[mission], title="Jauns")
+    assert (mission.summary_lv, mission.revision) == ("Par: Jauns", 2)
+    kept = Mission.objects.get()
+    assert (kept.title_lv, kept.summary_lv, kept.title_en, kept.revision) == ("Jauns", "Par: Jauns", "", 2)
+    assert changes_of(Event.objects.first()) == [
+        ("changed", "Jauns", {"title_lv": ("a", "Jauns"), "summary_lv": ("Par: a", "Par: Jauns")})
+    ]
+    rename(kept, by=ANNA, title="Vēl jaunāks")
+    assert Mission.objects.get().summary_lv == "Par: Vēl jaunāks"
+
+
 @fact
 def is_anna(by: Any, subject: Any) -> bool:
     return str(by) == "Anna"

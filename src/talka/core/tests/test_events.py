@@ -10,11 +10,12 @@ import pytest
 
 from django.utils.translation import override
 
-from talka.core import events
-from talka.core.actions import HUB, SYSTEM
+from talka.core import chain, events
+from talka.core.actions import HUB, SYSTEM, action
 from talka.core.models import Change, Event, Seal
+from talka.core.rules import is_system
 from talka.domains.actions import add_mission, edit_mission
-from talka.domains.models import Mission
+from talka.domains.models import Domain, Mission
 
 pytestmark = pytest.mark.django_db
 
@@ -124,7 +125,73 @@ def test_a_rebuilt_chain_disagrees_with_the_head_kept_elsewhere(home: Path, tmp_
 def test_a_seal_of_another_key_is_found(home: Path) -> None:
     three_sealed_batches()
     events.key_path().unlink()
-    assert len(faults()) == 3
+    chain.load_or_create_key(events.key_path())
+    with override("en"):
+        assert [fault.message for fault in events.verify().faults] == ["its signature is not by this hub's key"] * 3
+
+
+def test_a_lost_key_is_told_and_no_new_one_takes_its_place(home: Path) -> None:
+    mission = three_sealed_batches()
+    events.key_path().unlink()
+    with override("en"):
+        assert faults() == ["signing key"]
+        edit_mission(mission, by=SYSTEM, title_en="The sea")
+        with pytest.raises(events.MissingKey, match=r"signing\.key: bring it back from a backup"):
+            events.seal()
+    assert not events.key_path().exists()
+
+
+def test_a_key_that_others_can_read_is_a_fault(home: Path) -> None:
+    three_sealed_batches()
+    events.key_path().chmod(0o644)
+    with override("en"):
+        assert faults() == ["signing key"]
+
+
+@pytest.mark.parametrize("line", ["not json", "[]", "{}", '{"seal": "first", "digest": 1}'])
+def test_a_file_that_holds_no_heads_is_told_line_by_line(tmp_path: Path, line: str) -> None:
+    three_sealed_batches()
+    copy = tmp_path / "copy.jsonl"
+    copy.write_text(events.heads_path().read_text() + "\n" + line + "\n")
+    with override("en"):
+        assert [fault.place for fault in events.verify(copy).faults] == ["heads file, line 5"]
+
+
+def test_an_event_that_commits_late_is_sealed_late_and_the_record_is_whole() -> None:
+    """On PostgreSQL an event of a lower number may appear after one of a higher number was sealed."""
+    mission = add_mission(HUB, by=SYSTEM, code="jura", title_lv="Jūra")
+    edit_mission(mission, by=SYSTEM, title_en="Sea")
+    late, early = Event.objects.order_by("id")
+    changes = list(late.changes.all())
+    Change.objects.filter(event=late).delete()
+    Event.objects.filter(pk=late.pk).delete()
+    events.seal()
+    Event.objects.bulk_create([late])
+    Change.objects.bulk_create(changes)
+    events.seal()
+    assert [(s.first_event, s.last_event) for s in Seal.objects.order_by("id")] == [
+        (early.pk, early.pk),
+        (late.pk, late.pk),
+    ]
+    assert faults() == []
+
+
+def test_what_a_reader_has_not_seen() -> None:
+    """Two verbs on the row, one of which only changed something below it: both are told, what was before is not."""
+    mission = add_mission(HUB, by=SYSTEM, code="jura", title_lv="Jūra")
+    edit_mission(mission, by=SYSTEM, title_en="Sea")
+    seen = mission.revision
+    edit_mission(mission, by=SYSTEM, title_en="The sea")
+    add_below(mission, by=SYSTEM, code="below")
+    told = [(c.subject_kind, c.kind, sorted(c.fields)) for c in events.since(mission, seen)]
+    assert told == [("domains.domain", "created", ["code", "order", "title_lv"]), ("domains.mission", "changed", ["title_en"])]
+    assert events.since(mission, mission.revision) == []
+
+
+@action(needs=is_system)
+def add_below(mission: Mission, *, by: Any, code: str) -> None:
+    Domain(code=code, title_lv="Apakšā").save()
+    mission.save(bump=True)
 
 
 def test_an_erased_value_is_gone_and_the_chain_still_verifies() -> None:
