@@ -59,7 +59,7 @@
     const key = sent.get();
     sent.clear();
     // An error page, or a sign-in that came in between, accepted nothing.
-    if (key === null || document.querySelector("main[data-keeps-drafts]") || document.querySelector("input[type=password]")) return;
+    if (key === null || document.querySelector("[data-keeps-drafts], input[type=password]")) return;
     const back = [...document.querySelectorAll("form[data-draft]")].find((form) => form.dataset.draft === key);
     if (!back?.hasAttribute("data-has-errors")) store.remove(key);
   };
