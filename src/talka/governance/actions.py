@@ -88,7 +88,9 @@ def edit(
 
 
 @action(needs=rules.may_decide)
-def adopt(decision: Decision, *, by: Any, decided_on: date | None = None, seen: int | None = None) -> Decision:
+def adopt(
+    decision: Decision, *, by: Any, decided_on: date | None = None, seen: int | None = None
+) -> Decision:
     """Records that the body adopted a decision, numbers it, and carries out what it carries, all or nothing."""
     locking.check(decision, seen)
     _must_be_prepared(decision)
@@ -112,24 +114,32 @@ def reject(
     _must_be_prepared(decision)
     if not reason.strip():
         raise Invalid(_("Say why, so that whoever prepared it can do better."), field="reason")
-    decision.state, decision.decided_on, decision.reason = DecisionState.REJECTED, _day(decided_on), reason.strip()
+    decision.state, decision.decided_on, decision.reason = (
+        DecisionState.REJECTED,
+        _day(decided_on),
+        reason.strip(),
+    )
     decision.save()
     return decision
 
 
-@action(needs=rules.may_prepare & rules.is_decided | rules.is_system)
-def publish(decision: Decision, *, by: Any, text_lv: str, text_en: str = "", seen: int | None = None) -> Decision:
+@action(needs=rules.may_publish)
+def publish(
+    decision: Decision, *, by: Any, text_lv: str, text_en: str = "", seen: int | None = None
+) -> Decision:
     """Publishes the text of a decision that was decided without one. A published text is what was decided: it stays."""
     locking.check(decision, seen)
     if decision.is_prepared:
         raise Invalid(_("This decision is not taken yet; change its text while it is prepared."))
     if decision.text_lv and decision.text_lv != text_lv.strip():
         raise Invalid(
-            _("The text of this decision is published and stays; a change of it is a new decision."), field="text_lv"
+            _("The text of this decision is published and stays; a change of it is a new decision."),
+            field="text_lv",
         )
     if decision.text_en and decision.text_en != text_en.strip():
         raise Invalid(
-            _("The text of this decision is published and stays; a change of it is a new decision."), field="text_en"
+            _("The text of this decision is published and stays; a change of it is a new decision."),
+            field="text_en",
         )
     if not text_lv.strip():
         raise Invalid(_("Give the text as it was decided."), field="text_lv")
@@ -165,7 +175,8 @@ def _bind(decision: Decision, carries: Carried) -> None:
         inspect.signature(VERBS[carries.verb]).bind(carries.subject, by=None, **carries.arguments)
     except TypeError as error:
         raise Invalid(
-            _("“%(verb)s” does not take these arguments: %(error)s.") % {"verb": carries.verb, "error": error},
+            _("“%(verb)s” does not take these arguments: %(error)s.")
+            % {"verb": carries.verb, "error": error},
             field="carries",
         ) from None
     decision.verb, decision.arguments = carries.verb, dict(carries.arguments)
@@ -192,20 +203,25 @@ def _carry_out(decision: Decision, by: Any) -> None:
 def _must_be_prepared(decision: Decision) -> None:
     if not decision.is_prepared:
         raise Invalid(
-            _("This decision is %(state)s and stays as it was decided.") % {"state": decision.get_state_display()}
+            _("This decision is %(state)s and stays as it was decided.")
+            % {"state": decision.get_state_display()}
         )
 
 
 def _day(day: date | None) -> date:
     today = timezone.localdate()
     if day is not None and day > today:
-        raise Invalid(_("%(day)s lies ahead; record a decision once it is taken.") % {"day": day}, field="decided_on")
+        raise Invalid(
+            _("%(day)s lies ahead; record a decision once it is taken.") % {"day": day}, field="decided_on"
+        )
     return day or today
 
 
 def _keep(decision: Decision, values: Mapping[str, Any]) -> Decision:
     _set(decision, values, frozenset({"title_lv", "title_en", "text_lv", "text_en"}))
-    same = Decision.objects.filter(body_id=decision.body_id, title_lv=decision.title_lv).exclude(pk=decision.pk)
+    same = Decision.objects.filter(body_id=decision.body_id, title_lv=decision.title_lv).exclude(
+        pk=decision.pk
+    )
     if other := same.first():
         raise Invalid(
             _("This body has a decision with this title already (%(other)s); say what sets this one apart.")
@@ -217,11 +233,16 @@ def _keep(decision: Decision, values: Mapping[str, Any]) -> Decision:
 
 
 def _keep_body(body: Body, values: Mapping[str, Any]) -> Body:
-    _set(body, values, frozenset({"code", "title_lv", "title_en", "kind_of", "summary_lv", "summary_en", "source"}))
+    _set(
+        body,
+        values,
+        frozenset({"code", "title_lv", "title_en", "kind_of", "summary_lv", "summary_en", "source"}),
+    )
     others = Body.objects.filter(ecosystem=body.ecosystem, code=body.code).exclude(pk=body.pk)
     if taken := others.first():
         raise Invalid(
-            _("The code “%(code)s” is taken by “%(name)s”; choose another.") % {"code": body.code, "name": taken},
+            _("The code “%(code)s” is taken by “%(name)s”; choose another.")
+            % {"code": body.code, "name": taken},
             field="code",
         )
     body.save()

@@ -21,7 +21,9 @@ class BodyForm(VerbForm):
     title_lv = forms.CharField(label=_("Title in Latvian"), max_length=300)
     title_en = forms.CharField(label=_("Title in English"), max_length=300, required=False)
     code = forms.SlugField(
-        label=_("Code"), max_length=80, help_text=_("Stands in the page's address: small letters and hyphens.")
+        label=_("Code"),
+        max_length=80,
+        help_text=_("Stands in the page's address: small letters and hyphens."),
     )
     kind_of = forms.ChoiceField(label=_("Kind"), choices=BodyKind)
     summary_lv = forms.CharField(label=_("What it is for, in Latvian"), widget=forms.Textarea, required=False)
@@ -41,10 +43,15 @@ class DecisionForm(VerbForm):
     title_lv = forms.CharField(label=_("Title in Latvian"), max_length=500)
     title_en = forms.CharField(label=_("Title in English"), max_length=500, required=False)
     text_lv = forms.CharField(
-        label=_("Text in Latvian"), widget=forms.Textarea, required=False, max_length=20000,
+        label=_("Text in Latvian"),
+        widget=forms.Textarea,
+        required=False,
+        max_length=20000,
         help_text=_("What is decided, word for word."),
     )
-    text_en = forms.CharField(label=_("Text in English"), widget=forms.Textarea, required=False, max_length=20000)
+    text_en = forms.CharField(
+        label=_("Text in English"), widget=forms.Textarea, required=False, max_length=20000
+    )
     carries = forms.ChoiceField(
         label=_("What it does on adoption"),
         required=False,
@@ -96,7 +103,9 @@ class PublishForm(VerbForm):
     """The text of a decision that was taken without one."""
 
     text_lv = forms.CharField(label=_("Text in Latvian"), widget=forms.Textarea, max_length=20000)
-    text_en = forms.CharField(label=_("Text in English"), widget=forms.Textarea, required=False, max_length=20000)
+    text_en = forms.CharField(
+        label=_("Text in English"), widget=forms.Textarea, required=False, max_length=20000
+    )
 
     def __init__(self, *args: Any, subject: Decision, **options: Any) -> None:
         super().__init__(*args, subject=subject, **options)

@@ -76,10 +76,13 @@ class Decision(Noun):
     class Meta:
         ordering: ClassVar = ["-decided_on", "-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["body", "number"], condition=~Q(number=""), name="decision_number_once"),
+            models.UniqueConstraint(
+                fields=["body", "number"], condition=~Q(number=""), name="decision_number_once"
+            ),
             models.UniqueConstraint(fields=["body", "title_lv"], name="decision_title_once"),
             models.CheckConstraint(
-                condition=Q(state="draft", decided_on=None) | (~Q(state="draft") & Q(decided_on__isnull=False)),
+                condition=Q(state="draft", decided_on=None)
+                | (~Q(state="draft") & Q(decided_on__isnull=False)),
                 name="decision_dated_when_decided",
             ),
             models.CheckConstraint(

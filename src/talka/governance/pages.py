@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -169,7 +169,7 @@ def _one(eco: Ecosystem, pk: int) -> Decision:
 
 def _require(request: HttpRequest, rule: Any, subject: Any, verb: str) -> None:
     if not rule(asker(request), subject):
-        raise Refused(verb, request.user)
+        raise Refused(verb, cast(Any, request.user))
 
 
 def _form(
@@ -188,10 +188,23 @@ def _form(
         "form": form,
         "submit": _("Save"),
         "cancel": cancel,
+        "meanwhile": _meanwhile(form),
         "breadcrumbs": _trail(eco, *trail, (title, "")),
         **more,
     }
-    return render(request, "ui/form_page.html", context)
+    return render(request, "governance/form.html", context, status=409 if form.meanwhile else 200)
+
+
+def _meanwhile(form: Any) -> list[tuple[str, str, Any, Any]]:
+    """What somebody else changed since the form was opened: who, which column, before and after."""
+    told = []
+    for change in form.meanwhile:
+        for name, entry in change.fields.items():
+            field = form.fields.get(name.removesuffix("_id"))
+            known = {str(value): str(label) for value, label in getattr(field, "choices", ())}
+            before, after = (known.get(str(entry.get(key)), entry.get(key)) for key in ("from", "to"))
+            told.append((change.event.by_name, str(field.label) if field else name, before, after))
+    return told
 
 
 def _trail(eco: Ecosystem, *steps: tuple[str, str]) -> list[tuple[str, str]]:
@@ -202,5 +215,12 @@ def _sections(eco: Ecosystem, bodies: list[Any], chosen: Any) -> list[dict[str, 
     """The bodies as tabs, where there are several."""
     if len(bodies) < 2:
         return []
-    everything = {"url": reverse("council", args=[eco.code]), "label": _("All bodies"), "active": chosen is None}
-    return [everything, *({"url": b.get_absolute_url(), "label": str(b), "active": b is chosen} for b in bodies)]
+    everything = {
+        "url": reverse("council", args=[eco.code]),
+        "label": _("All bodies"),
+        "active": chosen is None,
+    }
+    return [
+        everything,
+        *({"url": b.get_absolute_url(), "label": str(b), "active": b is chosen} for b in bodies),
+    ]

@@ -32,7 +32,7 @@ def decisions(ecosystem: Ecosystem, *, prepared: bool) -> QuerySet[Decision]:
 
 
 def next_number(body: Body, year: int) -> str:
-    """The number of the next decision that a body adopts in a year; adopted ones are never deleted, so there is no gap."""
+    """The number of the next decision that a body adopts in a year; as none is ever deleted, there is no gap."""
     taken = Decision.objects.filter(body=body, state=DecisionState.ADOPTED, decided_on__year=year).count()
     return f"{year}-{taken + 1}"
 
@@ -107,7 +107,9 @@ def subjects_of(rows: Iterable[Decision]) -> dict[int, Any]:
     wanted: dict[str, dict[int, list[int]]] = {}
     for decision in rows:
         if decision.subject_id is not None:
-            wanted.setdefault(decision.subject_kind, {}).setdefault(decision.subject_id, []).append(decision.pk)
+            wanted.setdefault(decision.subject_kind, {}).setdefault(decision.subject_id, []).append(
+                decision.pk
+            )
     found = {}
     for kind, ids in wanted.items():
         model = _model(kind)

@@ -1,4 +1,4 @@
-"""Who may prepare decisions and who may take them: never the same role, so that nobody decides on his or her own word."""
+"""Who may prepare decisions and who may take them: no role gives both: nobody decides on his or her own word."""
 
 from __future__ import annotations
 
@@ -26,4 +26,5 @@ def is_decided(by: object, subject: Decision) -> bool:
 
 may_prepare = prepares | is_system
 may_decide = decides | is_system
+may_publish = (prepares & is_decided) | is_system
 may_see_prepared = prepares | decides | reads_drafts | is_system

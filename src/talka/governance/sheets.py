@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from talka.core.actions import Invalid
@@ -91,7 +91,7 @@ class Decisions(Sheet):
                 yield Problem(item.place, str(error))
             decided = item.current is not None and not item.current.is_prepared
             if decided and any(each.before or each.column.key not in TEXTS for each in item.differences):
-                yield Problem(item.place, _now("this decision is decided and stays as it was decided"))
+                yield Problem(item.place, gettext("this decision is decided and stays as it was decided"))
 
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> Decision:
         decision = actions.prepare(values["body"], by=by, carries=_carried(parent, values), **_texts(values))
@@ -126,15 +126,15 @@ def _carried(ecosystem: Ecosystem, values: Mapping[str, Any]) -> Carried:
     how = SUBJECTS.get(kind)
     if how is None:
         raise Invalid(
-            _now("a decision cannot act on “%(kind)s”; it can act on: %(known)s")
+            gettext("a decision cannot act on “%(kind)s”; it can act on: %(known)s")
             % {"kind": kind, "known": ", ".join(sorted(SUBJECTS)) or "–"}
         )
     if verb not in how.verbs:
         raise Invalid(
-            _now("a decision cannot carry “%(verb)s”; it can carry: %(known)s")
+            gettext("a decision cannot carry “%(verb)s”; it can carry: %(known)s")
             % {"verb": verb, "known": ", ".join(sorted(how.verbs))}
         )
     subject = how.find(ecosystem, text)
     if subject is None:
-        raise Invalid(_now("there is no %(kind)s “%(text)s” here") % {"kind": kind, "text": text})
+        raise Invalid(gettext("there is no %(kind)s “%(text)s” here") % {"kind": kind, "text": text})
     return Carried(verb, subject, values.get("arguments") or {})

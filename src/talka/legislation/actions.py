@@ -52,7 +52,8 @@ def pass_stage(
     now, then = Stage(bill.stage), Stage(stage)
     if then == now:
         raise Invalid(
-            _("The bill is at this stage already (%(stage)s); choose the one it reached.") % {"stage": now.label},
+            _("The bill is at this stage already (%(stage)s); choose the one it reached.")
+            % {"stage": now.label},
             field="stage",
         )
     if then == Stage.REJECTED and bill.is_law:
@@ -62,7 +63,8 @@ def pass_stage(
         )
     if _is_back(now, then) and not note.strip():
         raise Invalid(
-            _("From “%(now)s” back to “%(then)s”: say in the note why.") % {"now": now.label, "then": then.label},
+            _("From “%(now)s” back to “%(then)s”: say in the note why.")
+            % {"now": now.label, "then": then.label},
             field="note",
         )
     _check_day(date, after=max((each.date for each in bill.stages.all() if each.date), default=None))
@@ -97,10 +99,13 @@ def _check_day(day: date | None, after: date | None = None) -> None:
     if day is None:
         return
     if day > timezone.localdate():
-        raise Invalid(_("%(day)s lies ahead; record a stage once it is reached.") % {"day": day}, field="date")
+        raise Invalid(
+            _("%(day)s lies ahead; record a stage once it is reached.") % {"day": day}, field="date"
+        )
     if after is not None and day < after:
         raise Invalid(
-            _("%(day)s is before %(after)s, when the bill reached its earlier stage.") % {"day": day, "after": after},
+            _("%(day)s is before %(after)s, when the bill reached its earlier stage.")
+            % {"day": day, "after": after},
             field="date",
         )
 
@@ -113,7 +118,8 @@ def _save(bill: Bill, values: Mapping[str, Any]) -> Bill:
     others = Bill.objects.filter(ecosystem=bill.ecosystem, code=bill.code).exclude(pk=bill.pk)
     if taken := others.first():
         raise Invalid(
-            _("The code “%(code)s” is taken by “%(name)s”; choose another.") % {"code": bill.code, "name": taken},
+            _("The code “%(code)s” is taken by “%(name)s”; choose another.")
+            % {"code": bill.code, "name": taken},
             field="code",
         )
     try:

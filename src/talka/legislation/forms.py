@@ -19,7 +19,9 @@ class BillForm(VerbForm):
     title_lv = forms.CharField(label=_("Title in Latvian"), max_length=500)
     title_en = forms.CharField(label=_("Title in English"), max_length=500, required=False)
     code = forms.SlugField(
-        label=_("Code"), max_length=80, help_text=_("Stands in the page's address: small letters and hyphens.")
+        label=_("Code"),
+        max_length=80,
+        help_text=_("Stands in the page's address: small letters and hyphens."),
     )
     responsible = forms.ModelChoiceField(
         label=_("Responsible institution"),
@@ -27,8 +29,12 @@ class BillForm(VerbForm):
         required=False,
         empty_label=_("not named"),
     )
-    summary_lv = forms.CharField(label=_("What it is about, in Latvian"), widget=forms.Textarea, required=False)
-    summary_en = forms.CharField(label=_("What it is about, in English"), widget=forms.Textarea, required=False)
+    summary_lv = forms.CharField(
+        label=_("What it is about, in Latvian"), widget=forms.Textarea, required=False
+    )
+    summary_en = forms.CharField(
+        label=_("What it is about, in English"), widget=forms.Textarea, required=False
+    )
     source = forms.CharField(label=_("Source"), max_length=500, required=False)
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -14,7 +14,7 @@ from talka.legislation import queries
 def bills_adopted(ecosystem: Ecosystem, period: Period | None) -> Reading:
     """Bills that are adopted or in force, by the end of the period if one is given.
 
-    None while the ecosystem follows no bill. A law whose day of adoption is not known is counted only now, in no period.
+    None while the ecosystem follows no bill. A law whose day is not known is counted only now, in no period.
     """
     if not queries.bills(ecosystem).exists():
         return Reading(None)

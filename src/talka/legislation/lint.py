@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from talka.core.lint import lint_rule
@@ -21,6 +21,6 @@ def nobody_responsible(ecosystem: Ecosystem) -> Iterator[tuple[Any, str, str, st
             yield (
                 bill,
                 bill.code,
-                _now("Nobody is named as responsible for “%(title)s”.") % {"title": bill},
-                _now("The responsible ministry."),
+                gettext("Nobody is named as responsible for “%(title)s”.") % {"title": bill},
+                gettext("The responsible ministry."),
             )

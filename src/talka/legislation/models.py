@@ -43,7 +43,11 @@ class Bill(Noun):
     title = Bilingual(models.CharField, max_length=500, verbose_name=_("title"))
     summary = Bilingual(models.TextField, blank=True, verbose_name=_("summary"))
     responsible = models.ForeignKey(
-        Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="bills",
+        Organisation,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="bills",
         verbose_name=_("responsible institution"),
     )
     stage = models.CharField(_("stage"), max_length=12, choices=Stage)

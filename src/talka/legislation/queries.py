@@ -37,7 +37,9 @@ class Step:
 
 def track(bill: Bill) -> list[Step]:
     """The way of a bill from idea to force. A rejected bill's way ends after the last stage it reached."""
-    reached = {each.stage: each for each in bill.stages.all()}  # of a stage reached twice the last time counts
+    reached = {
+        each.stage: each for each in bill.stages.all()
+    }  # of a stage reached twice the last time counts
     now = Stage(bill.stage)
     if now == Stage.REJECTED:
         passed = [ROAD.index(Stage(stage)) for stage in reached if stage in ROAD]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from talka.core.sheets import Choice, Column, Day, Item, Problem, Ref, Sheet, bilingual
@@ -56,7 +56,7 @@ class Bills(Sheet):
             if back and not item.values.get("stage_note"):
                 yield Problem(
                     item.place,
-                    _now("the bill is at “%(now)s” already; give a note that says why it goes back")
+                    gettext("the bill is at “%(now)s” already; give a note that says why it goes back")
                     % {"now": item.current.get_stage_display()},
                 )
 

@@ -76,7 +76,8 @@ def _check_code(row: N) -> None:
     others = type(row).objects.filter(ecosystem=row.ecosystem, code=row.code).exclude(pk=row.pk)
     if taken := others.first():
         raise Invalid(
-            _("The code “%(code)s” is taken by “%(name)s”; choose another.") % {"code": row.code, "name": taken},
+            _("The code “%(code)s” is taken by “%(name)s”; choose another.")
+            % {"code": row.code, "name": taken},
             field="code",
         )
 

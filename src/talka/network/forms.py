@@ -19,7 +19,9 @@ class _NestedForm(VerbForm):
     title_lv = forms.CharField(label=_("Title in Latvian"), max_length=300)
     title_en = forms.CharField(label=_("Title in English"), max_length=300, required=False)
     code = forms.SlugField(
-        label=_("Code"), max_length=80, help_text=_("Stands in the page's address: small letters and hyphens.")
+        label=_("Code"),
+        max_length=80,
+        help_text=_("Stands in the page's address: small letters and hyphens."),
     )
     parent: forms.ModelChoiceField[Any]
     order = forms.IntegerField(label=_("Order"), min_value=0, max_value=9999, initial=0)
@@ -51,7 +53,10 @@ class NicheForm(_NestedForm):
 class CompetenceForm(_NestedForm):
     kind_of = forms.ChoiceField(label=_("Kind"), choices=CompetenceKind)
     parent = forms.ModelChoiceField(
-        label=_("Part of"), queryset=CompetenceField.objects.none(), required=False, empty_label=_("on its own")
+        label=_("Part of"),
+        queryset=CompetenceField.objects.none(),
+        required=False,
+        empty_label=_("on its own"),
     )
 
     def _rows(self, ecosystem: Ecosystem) -> Any:

@@ -25,7 +25,9 @@ class Niche(Noun):
 
     class Meta:
         ordering: ClassVar = ["order", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["ecosystem", "code"], name="niche_code_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["ecosystem", "code"], name="niche_code_once")
+        ]
 
     def __str__(self) -> str:
         return self.title

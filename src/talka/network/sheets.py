@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from talka.core.sheets import Choice, Column, Item, Problem, Sheet, Whole, bilingual
@@ -42,7 +42,8 @@ class _Nested(Sheet):
             if above and above not in known:
                 yield Problem(
                     item.place,
-                    _now("there is no “%(code)s” to stand under; put its row before this one") % {"code": above},
+                    gettext("there is no “%(code)s” to stand under; put its row before this one")
+                    % {"code": above},
                 )
             if "code" in item.values:
                 known.add(item.values["code"])
@@ -71,7 +72,14 @@ class Niches(_Nested):
 
 class Competences(_Nested):
     code, label, model = "network.competences", _("Competence fields"), CompetenceField
-    columns = (CODE, PARENT, Choice("kind_of", _("Kind"), required=True, choices=CompetenceKind), ORDER, *TITLE, SOURCE)
+    columns = (
+        CODE,
+        PARENT,
+        Choice("kind_of", _("Kind"), required=True, choices=CompetenceKind),
+        ORDER,
+        *TITLE,
+        SOURCE,
+    )
 
     def rows(self, parent: Ecosystem) -> list[CompetenceField]:
         return _from_the_top(queries.competences(parent))

@@ -11,7 +11,11 @@ from talka.governance.models import Body, Decision
 
 
 def body(eco: Ecosystem, code: str = "council", **values: Any) -> Body:
-    named: dict[str, Any] = {"title_lv": f"Padome {code}", "title_en": f"Council {code}", "kind_of": "council"}
+    named: dict[str, Any] = {
+        "title_lv": f"Padome {code}",
+        "title_en": f"Council {code}",
+        "kind_of": "council",
+    }
     return actions.add_body(eco, by=SYSTEM, code=code, **{**named, **values})
 
 

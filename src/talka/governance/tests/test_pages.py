@@ -33,7 +33,9 @@ def renaming(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_the_list_costs_the_same_whatever_it_shows(django_assert_num_queries: Any, client: Client, rows: int) -> None:
+def test_the_list_costs_the_same_whatever_it_shows(
+    django_assert_num_queries: Any, client: Client, rows: int
+) -> None:
     eco = ecosystem()
     for number in range(rows):
         council = factories.body(eco, f"body{number}")
@@ -91,7 +93,9 @@ def test_anna_prepares_bruno_adopts_and_everybody_sees_what_it_changed() -> None
     assert anna.get(f"/lv/bees/council/decisions/{row.pk}/edit/").content.decode().count("selected") == 1
     assert anna.get(f"/lv/bees/council/decisions/{row.pk}/adopt/").status_code == 403
     assert bruno.get(f"/lv/bees/council/decisions/{row.pk}/adopt/").status_code == 200
-    adopted = bruno.post(f"/lv/bees/council/decisions/{row.pk}/adopt/", {"decided_on": "2023-05-01", "seen": "1"})
+    adopted = bruno.post(
+        f"/lv/bees/council/decisions/{row.pk}/adopt/", {"decided_on": "2023-05-01", "seen": "1"}
+    )
     assert adopted.status_code == 302
     row.refresh_from_db()
     assert (row.number, row.decided_on) == ("2023-1", date(2023, 5, 1))
@@ -107,7 +111,9 @@ def test_bruno_rejects_with_a_reason() -> None:
     bruno = signed_in(people(eco).bruno)
     url = f"/lv/bees/council/decisions/{row.pk}/reject/"
     assert bruno.post(url, {"decided_on": "2023-05-01", "reason": "", "seen": "1"}).status_code == 200
-    assert bruno.post(url, {"decided_on": "2023-05-01", "reason": "Par agru.", "seen": "1"}).status_code == 302
+    assert (
+        bruno.post(url, {"decided_on": "2023-05-01", "reason": "Par agru.", "seen": "1"}).status_code == 302
+    )
     assert "Par agru." in Client().get(f"/lv/bees/council/decisions/{row.pk}/").content.decode()
 
 

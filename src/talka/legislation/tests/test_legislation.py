@@ -161,7 +161,10 @@ def test_legislation_bills_adopted_counts_laws_and_is_nothing_without_bills() ->
     reading = indicators.read("legislation.bills_adopted", eco)
     assert reading.evidence is not None
     assert (reading.value, [bill.code for bill in reading.evidence]) == (2, ["law", "old"])
-    by_year = {year: indicators.read("legislation.bills_adopted", eco, Period.year(year)).value for year in (2022, 2023)}
+    by_year = {
+        year: indicators.read("legislation.bills_adopted", eco, Period.year(year)).value
+        for year in (2022, 2023)
+    }
     assert by_year == {2022: 0, 2023: 1}
 
 
@@ -199,7 +202,9 @@ def test_a_file_with_another_stage_passes_the_bill_to_it() -> None:
     eco = ecosystem()
     row = factories.bill(eco, "honey", "drafting")
     sheet = SHEETS["legislation.bills"]
-    file = [{"code": "honey", "title_lv": row.title_lv, "stage": "iesniegts Saeimā", "stage_date": "19.10.2022"}]
+    file = [
+        {"code": "honey", "title_lv": row.title_lv, "stage": "iesniegts Saeimā", "stage_date": "19.10.2022"}
+    ]
     file[0]["stage"] = "submitted"
     sheet.apply(sheet.preview(eco, raws(file)), by=SYSTEM)
     assert list(BillStage.objects.values_list("stage", "date")) == [

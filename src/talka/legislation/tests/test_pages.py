@@ -49,16 +49,21 @@ def test_anna_adds_a_bill_records_a_stage_and_corrects_its_day() -> None:
     eco = ecosystem()
     anna = signed_in(people(eco).anna)
     added = anna.post(
-        "/lv/bees/bills/add/", {"code": "honey", "title_lv": "Medus likums", "stage": "drafting", "stage_date": ""}
+        "/lv/bees/bills/add/",
+        {"code": "honey", "title_lv": "Medus likums", "stage": "drafting", "stage_date": ""},
     )
     assert (added.status_code, added["Location"]) == (302, "/lv/bees/bills/honey/")
     passed = anna.post(
         "/lv/bees/bills/honey/stage/", {"stage": "submitted", "date": "2022-10-19", "note": "", "seen": "1"}
     )
     assert passed.status_code == 302
-    corrected = anna.post("/lv/bees/bills/honey/stage/correct/", {"date": "2022-10-20", "note": "", "seen": "2"})
+    corrected = anna.post(
+        "/lv/bees/bills/honey/stage/correct/", {"date": "2022-10-20", "note": "", "seen": "2"}
+    )
     assert corrected.status_code == 302
-    edited = anna.post("/lv/bees/bills/honey/edit/", {"code": "honey", "title_lv": "Likums par medu", "seen": "3"})
+    edited = anna.post(
+        "/lv/bees/bills/honey/edit/", {"code": "honey", "title_lv": "Likums par medu", "seen": "3"}
+    )
     assert edited.status_code == 302
     row = Bill.objects.get(code="honey")
     assert (row.title_lv, row.stage, row.stage_date) == ("Likums par medu", "submitted", date(2022, 10, 20))
@@ -71,8 +76,10 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing() -> None:
     first = {"code": "honey", "title_lv": "Pirmais", "seen": "1"}
     assert anna.post("/lv/bees/bills/honey/edit/", first).status_code == 302
     answer = anna.post("/lv/bees/bills/honey/edit/", {**first, "title_lv": "Otrais"})
-    assert answer.status_code == 200
-    assert 'value="Otrais"' in answer.content.decode()
+    text = answer.content.decode()
+    assert answer.status_code == 409
+    assert 'value="Otrais"' in text
+    assert ("Anna Paraugs" in text, "<del>" in text) == (True, True)
     assert Bill.objects.get(code="honey").title_lv == "Pirmais"
 
 

@@ -40,7 +40,9 @@ def organisation(code: str, **values: Any) -> Organisation:
     return made
 
 
-def account(given: str, role: str = "", eco: Ecosystem | None = None, works_in: Organisation | None = None) -> Account:
+def account(
+    given: str, role: str = "", eco: Ecosystem | None = None, works_in: Organisation | None = None
+) -> Account:
     """An account of an invented person, with a role in an ecosystem and a place of work if given."""
     with acting():
         person = Person(code=given.casefold(), given=given, family="Paraugs")
@@ -79,4 +81,6 @@ def competence(
     eco: Ecosystem, code: str, kind: str = "research", parent: CompetenceField | None = None, **values: Any
 ) -> CompetenceField:
     named: dict[str, Any] = {"title_lv": f"Kompetence {code}", "title_en": f"Competence {code}"}
-    return actions.add_competence(eco, by=SYSTEM, code=code, kind_of=kind, parent=parent, **{**named, **values})
+    return actions.add_competence(
+        eco, by=SYSTEM, code=code, kind_of=kind, parent=parent, **{**named, **values}
+    )

@@ -21,7 +21,8 @@ def signed_in(account: Any) -> Client:
 
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(
-    ("path", "queries"), [("/lv/bees/network/", 2), ("/lv/bees/network/competences/", 2), ("/lv/bees/network/niches/n0/", 3)]
+    ("path", "queries"),
+    [("/lv/bees/network/", 2), ("/lv/bees/network/competences/", 2), ("/lv/bees/network/niches/n0/", 3)],
 )
 def test_a_page_costs_the_same_whatever_it_shows(
     django_assert_num_queries: Any, client: Client, path: str, queries: int, rows: int
@@ -57,7 +58,8 @@ def test_anna_adds_and_changes_a_niche_and_a_competence() -> None:
     assert changed.status_code == 302
     assert Niche.objects.get(code="honey").title_lv == "Liepziedu medus"
     added = anna.post(
-        "/lv/bees/network/competences/add/", {"code": "wax", "title_lv": "Vasks", "order": "1", "kind_of": "research"}
+        "/lv/bees/network/competences/add/",
+        {"code": "wax", "title_lv": "Vasks", "order": "1", "kind_of": "research"},
     )
     assert (added.status_code, added["Location"]) == (302, "/lv/bees/network/competences/#wax")
     again = anna.post(
@@ -80,7 +82,22 @@ def test_a_refused_form_keeps_what_was_typed_and_says_why_beside_the_field() -> 
     assert 'value="Cits medus"' in text
 
 
-@pytest.mark.parametrize("path", ["add-niche/", "niches/honey/edit/", "competences/add/", "competences/wax/edit/"])
+def test_the_second_of_two_editors_is_told_and_loses_nothing() -> None:
+    eco = factories.ecosystem()
+    factories.niche(eco, "honey")
+    anna = signed_in(factories.people(eco).anna)
+    first = {"code": "honey", "title_lv": "Pirmais", "order": "0", "seen": "1"}
+    assert anna.post("/lv/bees/network/niches/honey/edit/", first).status_code == 302
+    answer = anna.post("/lv/bees/network/niches/honey/edit/", {**first, "title_lv": "Otrais"})
+    text = answer.content.decode()
+    assert answer.status_code == 409
+    assert ('value="Otrais"' in text, "Anna Paraugs" in text) == (True, True)
+    assert Niche.objects.get(code="honey").title_lv == "Pirmais"
+
+
+@pytest.mark.parametrize(
+    "path", ["add-niche/", "niches/honey/edit/", "competences/add/", "competences/wax/edit/"]
+)
 def test_who_may_not_is_refused_and_who_is_not_known_is_asked_to_sign_in(path: str) -> None:
     eco = factories.ecosystem()
     factories.niche(eco, "honey")

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('core', '0002_search_index'),
         ('domains', '0001_initial'),
-        ('governance', '0002_decision_event_decision_reason_and_more'),
+        ('governance', '0001_initial'),
         ('legislation', '0001_initial'),
         ('parties', '0001_initial'),
         ('strategy', '0003_alter_direction_title_en_alter_direction_title_lv_and_more'),
