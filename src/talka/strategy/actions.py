@@ -46,6 +46,7 @@ from talka.strategy.models import (
 )
 
 N = TypeVar("N", bound=Noun)
+Part = TypeVar("Part", bound=OfStrategy)
 Shares = Mapping[Domain | Mission, Decimal]
 
 # What is said of a target without changing what it promises: how its value is read and from where it starts.
@@ -69,6 +70,8 @@ def found(
     **values: Any,
 ) -> Strategy:
     """Founds an empty version as a draft; its number is the next one unless given."""
+    if number is not None and Strategy.objects.filter(ecosystem=ecosystem, number=number).exists():
+        raise Invalid(_("There is a version %(number)d already.") % {"number": number}, field="number")
     version = Strategy(ecosystem=ecosystem, number=number or _next_number(ecosystem))
     _save(version, values)
     _link(version, policies)
@@ -493,21 +496,19 @@ def _next_number(ecosystem: Ecosystem) -> int:
     return (Strategy.objects.filter(ecosystem=ecosystem).aggregate(last=Max("number"))["last"] or 0) + 1
 
 
-def _add(row: Any, values: dict[str, Any]) -> Any:
+def _add(row: Part, values: dict[str, Any]) -> Part:
     _must_be_draft(row.strategy)
-    kind = type(row)
+    rows = type(row)._base_manager.filter(strategy=row.strategy)
     if not values.get("order"):  # rows that do not say where they stand come last
-        values["order"] = (
-            kind.objects.filter(strategy=row.strategy).aggregate(last=Max("order"))["last"] or 0
-        ) + 1
-    if kind.objects.filter(strategy=row.strategy, code__iexact=values.get("code", "")).exists():
+        values["order"] = (rows.aggregate(last=Max("order"))["last"] or 0) + 1
+    if rows.filter(code__iexact=values.get("code", "")).exists():
         raise Invalid(
             _("The code “%(code)s” is taken in this version.") % {"code": values["code"]}, field="code"
         )
     return _save(row, values)
 
 
-def _edit(row: Any, seen: int | None, values: dict[str, Any]) -> Any:
+def _edit(row: Part, seen: int | None, values: dict[str, Any]) -> Part:
     locking.check(row, seen)
     _must_be_draft(row.strategy)
     if values.get("code", row.code) != row.code:
@@ -684,7 +685,7 @@ def _named(row: Any) -> Text:
 
 
 def _in_force(row: Any) -> bool:
-    return row.strategy.state == StrategyState.ADOPTED
+    return bool(row.strategy.state == StrategyState.ADOPTED)
 
 
 def _summary(row: Any) -> Text:

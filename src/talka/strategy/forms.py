@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from talka.core.attachments import LIMIT, MEDIA_TYPES
 from talka.core.forms import VerbForm
@@ -36,7 +36,6 @@ from talka.strategy.models import (
     TargetKind,
 )
 from talka.ui import widgets
-
 
 # ---------------------------------------------------------------- fields
 
@@ -105,7 +104,9 @@ class FilesField(forms.FileField):
 
 
 def text(label: Any, *, lines: int = 3, required: bool = False, **options: Any) -> forms.CharField:
-    return forms.CharField(label=label, required=required, widget=forms.Textarea(attrs={"rows": lines}), **options)
+    return forms.CharField(
+        label=label, required=required, widget=forms.Textarea(attrs={"rows": lines}), **options
+    )
 
 
 def line(label: Any, *, required: bool = False, max_length: int = 300, **options: Any) -> forms.CharField:
@@ -115,7 +116,11 @@ def line(label: Any, *, required: bool = False, max_length: int = 300, **options
 def many(label: Any, **options: Any) -> forms.ModelMultipleChoiceField:
     """Several rows to tick; the form says which rows there are."""
     return forms.ModelMultipleChoiceField(
-        queryset=Niche.objects.none(), label=label, required=False, widget=forms.CheckboxSelectMultiple, **options
+        queryset=Niche.objects.none(),
+        label=label,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        **options,
     )
 
 
@@ -156,7 +161,9 @@ class RowForm(VerbForm):
 CODE = forms.SlugField(
     label=_("Code"),
     max_length=60,
-    help_text=_("Letters, digits and hyphens. It stays the same in every later version: by it versions are compared."),
+    help_text=_(
+        "Letters, digits and hyphens. It stays the same in every later version: by it versions are compared."
+    ),
 )
 
 
@@ -166,13 +173,18 @@ class Coded(RowForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if self.subject is None:
-            self.fields = {"code": CODE.__deepcopy__({}), **self.fields}
+            self.fields = {"code": deepcopy(CODE), **self.fields}
         else:
             self.fields["order"] = forms.IntegerField(
-                label=_("Order"), min_value=0, max_value=32767, help_text=_("Rows stand in the order of these numbers.")
+                label=_("Order"),
+                min_value=0,
+                max_value=32767,
+                help_text=_("Rows stand in the order of these numbers."),
             )
             self.initial["order"] = self.subject.order
-        self.fields["source"] = line(_("Source"), max_length=500, help_text=_("The document and place it is taken from."))
+        self.fields["source"] = line(
+            _("Source"), max_length=500, help_text=_("The document and place it is taken from.")
+        )
         if self.subject is not None:
             self.initial["source"] = self.subject.source
 
@@ -185,7 +197,9 @@ class VersionForm(RowForm):
     title_en = line(_("Title in English"), max_length=500)
     mission_lv = text(_("Mission in Latvian"), lines=6)
     mission_en = text(_("Mission in English"), lines=6)
-    mission_official_lv = text(_("Mission, official text"), lines=6, help_text=_("Word for word as it was adopted."))
+    mission_official_lv = text(
+        _("Mission, official text"), lines=6, help_text=_("Word for word as it was adopted.")
+    )
     starts = forms.IntegerField(label=_("First year"), min_value=1990, max_value=2199)
     ends = forms.IntegerField(label=_("Last year"), min_value=1990, max_value=2199)
     policies = many(_("Policies that the whole strategy serves"))
@@ -203,7 +217,11 @@ class FocusForm(RowForm):
         self.initial["niches"] = [focus.niche_id for focus in self.strategy.focuses.all()]
 
     def offers(self) -> Mapping[str, Any]:
-        return {"niches": Niche.objects.filter(ecosystem=self.strategy.ecosystem).order_by("parent__order", "order", "id")}
+        return {
+            "niches": Niche.objects.filter(ecosystem=self.strategy.ecosystem).order_by(
+                "parent__order", "order", "id"
+            )
+        }
 
 
 class AdoptForm(VerbForm):
@@ -260,14 +278,24 @@ class Measured(forms.Form):
     unit_lv = line(_("Unit in Latvian"), max_length=80)
     unit_en = line(_("Unit in English"), max_length=80)
     baseline = NumberField(
-        label=_("Baseline"), required=False, help_text=_("The value it starts from; 0 where counting starts from nothing.")
+        label=_("Baseline"),
+        required=False,
+        help_text=_("The value it starts from; 0 where counting starts from nothing."),
     )
-    baseline_period = WhenField(label=_("Baseline period"), required=False, help_text=_("For example 2022 or 2022-Q4."))
-    reckoning = forms.ChoiceField(label=_("Progress is reckoned as"), choices=Reckoning.choices, widget=forms.RadioSelect)
+    baseline_period = WhenField(
+        label=_("Baseline period"), required=False, help_text=_("For example 2022 or 2022-Q4.")
+    )
+    reckoning = forms.ChoiceField(
+        label=_("Progress is reckoned as"), choices=Reckoning.choices, widget=forms.RadioSelect
+    )
 
     def offer_indicators(self, now: str) -> None:
         """The indicators of the house, and the one the target names even if no room provides it any more."""
-        known = {code: f"{each.label} ({code})" for code, each in sorted(INDICATORS.items()) if not code.startswith("strategy.")}
+        known = {
+            code: f"{each.label} ({code})"
+            for code, each in sorted(INDICATORS.items())
+            if not code.startswith("strategy.")
+        }
         if now:
             known.setdefault(now, _("%(code)s (no room provides it)") % {"code": now})
         choices = [("", _("reported by institutions")), *known.items()]
@@ -278,14 +306,16 @@ class TargetForm(Coded, Measured):
     priority = one(_("Priority"), help_text=_("Without one it is a target of the whole ecosystem."))
     title_lv = text(_("Target in Latvian"), lines=2, required=True)
     title_en = text(_("Target in English"), lines=2)
-    kind_of = forms.ChoiceField(label=_("What is to be reached"), choices=TargetKind.choices, widget=forms.RadioSelect)
+    kind_of = forms.ChoiceField(
+        label=_("What is to be reached"), choices=TargetKind.choices, widget=forms.RadioSelect
+    )
     goal = NumberField(label=_("Goal"), required=False, help_text=_("The number to reach."))
-    due = WhenField(label=_("Deadline"), required=False, help_text=_("For example 2027, 2027-Q2 or 30.06.2027."))
+    due = WhenField(
+        label=_("Deadline"), required=False, help_text=_("For example 2027, 2027-Q2 or 30.06.2027.")
+    )
     desired = forms.ChoiceField(label=_("Desired direction"), choices=Desired.choices)
     specify_owner = one(_("Who specifies it"))
-    specify_by = forms.DateField(
-        label=_("To be specified by"), required=False, widget=widgets.DateInput()
-    )
+    specify_by = forms.DateField(label=_("To be specified by"), required=False, widget=widgets.DateInput())
     note_lv = text(_("Note in Latvian"))
     note_en = text(_("Note in English"))
     policies = many(_("Policies that it serves"))
@@ -349,9 +379,7 @@ class SpecifyForm(RowForm, Measured):
 
 class AskForm(RowForm):
     specify_owner = one(_("Who specifies it"), required=True)
-    specify_by = forms.DateField(
-        label=_("To be specified by"), widget=widgets.DateInput()
-    )
+    specify_by = forms.DateField(label=_("To be specified by"), widget=widgets.DateInput())
 
     def offers(self) -> Mapping[str, Any]:
         return {"specify_owner": Organisation.objects.filter(merged_into=None)}
@@ -360,14 +388,24 @@ class AskForm(RowForm):
 class ReportForm(VerbForm):
     """The value of a target for a period. A state to reach is answered with yes or no."""
 
-    period = PeriodField(label=_("Period"), help_text=_("The year, quarter or month that the value is about, for example 2023."))
+    period = PeriodField(
+        label=_("Period"),
+        help_text=_("The year, quarter or month that the value is about, for example 2023."),
+    )
     value = NumberField(label=_("Value"))
     text = text(_("What it rests on"), help_text=_("How it was counted, by whom, from what source."))
-    files = FilesField(label=_("Evidence"), required=False, help_text=_("Word, Excel, PDF, pictures or signed containers, up to 25 MB each."))
+    # Django takes declared fields out of the class, so this one does not hide the form's own `files`.
+    files = FilesField(  # type: ignore[assignment]
+        label=_("Evidence"),
+        required=False,
+        help_text=_("Word, Excel, PDF, pictures or signed containers, up to 25 MB each."),
+    )
     public = forms.BooleanField(label=_("The files may be shown to everybody"), required=False)
     institution = one(_("On behalf of"))
 
-    def __init__(self, *args: Any, target: Target, institutions: Iterable[Organisation], today: date, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, target: Target, institutions: Iterable[Organisation], today: date, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         own = list(institutions)
         if len(own) > 1:
@@ -378,7 +416,10 @@ class ReportForm(VerbForm):
         if target.kind_of == TargetKind.MILESTONE:
             self.fields["value"] = forms.TypedChoiceField(
                 label=_("Is it reached?"),
-                choices=[("0", pgettext_lazy("target", "not reached yet")), ("1", pgettext_lazy("target", "reached"))],
+                choices=[
+                    ("0", pgettext_lazy("target", "not reached yet")),
+                    ("1", pgettext_lazy("target", "reached")),
+                ],
                 coerce=Decimal,
                 widget=forms.RadioSelect,
             )
@@ -403,7 +444,8 @@ class SharesForm(VerbForm):
     def __init__(self, *args: Any, subject: Any, shares: Mapping[Any, Decimal], **options: Any) -> None:
         super().__init__(*args, subject=subject, **options)
         self.things: dict[str, Domain | Mission] = {}
-        for thing in (*domains.domains(), *domains.missions()):
+        things: list[Domain | Mission] = [*domains.domains(), *domains.missions()]
+        for thing in things:
             name = f"{thing._meta.model_name}_{thing.pk}"
             self.things[name] = thing
             self.fields[name] = NumberField(label=f"{thing}, %", required=False)
@@ -419,13 +461,16 @@ class SharesForm(VerbForm):
             raise forms.ValidationError(_("A share has at most four decimals."))
         if percents and sum(percents) != 100:
             raise forms.ValidationError(
-                _("The shares sum to %(total)s %%; they must sum to 100 %%.") % {"total": f"{sum(percents).normalize():f}"}
+                _("The shares sum to %(total)s %%; they must sum to 100 %%.")
+                % {"total": f"{sum(percents).normalize():f}"}
             )
         return given
 
     def values(self) -> dict[str, Any]:
         given = self.cleaned_data
-        return {"shares": {thing: given[name] / 100 for name, thing in self.things.items() if given.get(name)}}
+        return {
+            "shares": {thing: given[name] / 100 for name, thing in self.things.items() if given.get(name)}
+        }
 
 
 PARTS: dict[str, tuple[type[OfStrategy], type[Coded]]] = {

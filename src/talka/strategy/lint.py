@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -30,7 +31,7 @@ def _tree(strategy: Strategy) -> Tree:
     """The version read once for all rules; a page that has read it leaves it on the row."""
     if not hasattr(strategy, "tree_read"):
         strategy.tree_read = queries.tree(strategy)  # type: ignore[attr-defined]
-    return strategy.tree_read  # type: ignore[attr-defined, no-any-return]
+    return strategy.tree_read  # type: ignore[attr-defined]
 
 
 def place_of(row: Any) -> str:
@@ -117,7 +118,8 @@ def past_and_not_reached(strategy: Strategy) -> Findings:
                 _("the deadline (%(due)s) is past; reading: %(value)s")
                 % {"due": due.words(_language()), "value": value or _("none")},
                 _(
-                    "the target reached and its last value reported, or a new version of the strategy with a new deadline"
+                    "the target reached and its last value reported, or a new version of the strategy"
+                    " with a new deadline"
                 ),
             )
 
@@ -212,12 +214,12 @@ _SCALE_ONLY = re.compile(
 def unit_without_thing(strategy: Strategy) -> Findings:
     """Wrong: 0.5 “mljrd.”, or no unit at all. Right: 0.5 “miljardi EUR”."""
     for target in _tree(strategy).numbers:
-        unit = target.unit_lv.strip()
+        unit, goal = target.unit_lv.strip(), target.goal or Decimal(0)
         if not unit:
             yield (
                 target,
                 place_of(target),
-                _("the number %(goal)s has no unit") % {"goal": f"{target.goal.normalize():f}"},
+                _("the number %(goal)s has no unit") % {"goal": f"{goal.normalize():f}"},
                 _("what is counted, for example “projects a year”"),
             )
         elif _SCALE_ONLY.fullmatch(unit):

@@ -17,9 +17,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext, pgettext
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from talka.core import lint
@@ -31,10 +30,10 @@ from talka.core.rules import Fact
 from talka.domains import queries as domains
 from talka.domains import rules as domain_rules
 from talka.domains.models import Ecosystem
-from talka.strategy import actions, forms, queries, rules
+from talka.strategy import actions, forms, progress, queries, rules
 from talka.strategy.forms import PARTS
 from talka.strategy.models import OfStrategy, Priority, Strategy, StrategyState, Target, TargetKind
-from talka.strategy.queries import Branch, Difference, Standing, Tree
+from talka.strategy.queries import Branch, Difference, Standing
 from talka.ui import charts, formats
 from talka.ui.parts.boxes import badge
 
@@ -73,7 +72,9 @@ def _part(request: HttpRequest, ecosystem: str, model: type[Any], code: str) -> 
         rows = rows.select_related("priority__direction", "specify_owner")
     row = rows.filter(code=code).first()
     if row is None:
-        raise Http404(_("“%(code)s” is not in version %(number)d.") % {"code": code, "number": strategy.number})
+        raise Http404(
+            _("“%(code)s” is not in version %(number)d.") % {"code": code, "number": strategy.number}
+        )
     row.strategy = strategy
     if model is Target and row.priority is not None:
         row.priority.strategy = strategy
@@ -83,7 +84,9 @@ def _part(request: HttpRequest, ecosystem: str, model: type[Any], code: str) -> 
 def _drafted(strategy: Strategy) -> None:
     if not strategy.is_draft:
         raise Invalid(
-            _("Version %(number)d is %(state)s and stays as it was decided. Draft a new version to change it.")
+            _(
+                "Version %(number)d is %(state)s and stays as it was decided. Draft a new version to change it."
+            )
             % {"number": strategy.number, "state": strategy.get_state_display()}
         )
 
@@ -121,7 +124,6 @@ def strategy(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "counted": counted,
             "figure": f"{counted['good']} / {len(tree.standings)}",
             "sentence": sentence(tree.standings),
-            "parts": _outlook_bar(counted),
             "policies": [
                 (policy, [row for row in served if row.pk != shown.pk or not isinstance(row, Strategy)])
                 for policy, served in tree.policies().items()
@@ -159,7 +161,12 @@ def _branch(branch: Branch) -> dict[str, Any]:
 def _target_node(standing: Standing) -> dict[str, Any]:
     goal, due = standing.goal_text, standing.due
     note = " · ".join(
-        part for part in (_("goal %(goal)s") % {"goal": goal} if goal else "", due.words(_language()) if due else "") if part
+        part
+        for part in (
+            _("goal %(goal)s") % {"goal": goal} if goal else "",
+            due.words(_language()) if due else "",
+        )
+        if part
     )
     return {
         "label": str(standing.target),
@@ -168,15 +175,6 @@ def _target_node(standing: Standing) -> dict[str, Any]:
         "badge": badge(standing.label, standing.tone),
         "value": standing.value_text or formats.NOTHING,
     }
-
-
-def _outlook_bar(counted: dict[queries.Outlook, int]) -> list[tuple[str, float, str]]:
-    """Name, number and tone of each outlook, for the ring beside the sentence."""
-    return [
-        (_("on track or reached"), counted["good"], "good"),
-        (_("behind"), counted["behind"], "warning"),
-        (_("cannot be judged yet"), counted["open"], "neutral"),
-    ]
 
 
 def _by_severity(findings: Iterable[Finding]) -> dict[str, int]:
@@ -199,7 +197,8 @@ def sentence(standings: Sequence[Standing]) -> str:
     ]
     if counted["behind"]:
         said.append(
-            ngettext("%(count)d is behind", "%(count)d are behind", counted["behind"]) % {"count": counted["behind"]}
+            ngettext("%(count)d is behind", "%(count)d are behind", counted["behind"])
+            % {"count": counted["behind"]}
         )
     text = ", ".join(said) + "."
     if counted["open"]:
@@ -207,7 +206,9 @@ def sentence(standings: Sequence[Standing]) -> str:
         reasons = "; ".join(_WHY_OPEN[key](number) for key, number in why.most_common())
         text += " " + (
             ngettext(
-                "%(count)d cannot be judged yet: %(reasons)s.", "%(count)d cannot be judged yet: %(reasons)s.", counted["open"]
+                "%(count)d cannot be judged yet: %(reasons)s.",
+                "%(count)d cannot be judged yet: %(reasons)s.",
+                counted["open"],
             )
             % {"count": counted["open"], "reasons": reasons}
         )
@@ -227,14 +228,19 @@ def _obstacle_to_judging(standing: Standing) -> str:
 
 
 _WHY_OPEN: dict[str, Callable[[int], str]] = {
-    "unspecified": lambda n: ngettext("%(n)d is still to be specified", "%(n)d are still to be specified", n) % {"n": n},
+    "unspecified": lambda n: (
+        ngettext("%(n)d is still to be specified", "%(n)d are still to be specified", n) % {"n": n}
+    ),
     "number": lambda n: ngettext("%(n)d states no number", "%(n)d state no number", n) % {"n": n},
     "value": lambda n: ngettext("of %(n)d no value is known", "of %(n)d no value is known", n) % {"n": n},
-    "state": lambda n: ngettext("%(n)d is a state not reached yet", "%(n)d are states not reached yet", n) % {"n": n},
+    "state": lambda n: (
+        ngettext("%(n)d is a state not reached yet", "%(n)d are states not reached yet", n) % {"n": n}
+    ),
     "deadline": lambda n: ngettext("%(n)d has no deadline", "%(n)d have no deadline", n) % {"n": n},
     "later": lambda n: ngettext("%(n)d begins later", "%(n)d begin later", n) % {"n": n},
-    "baseline": lambda n: ngettext("%(n)d has one value and no baseline", "%(n)d have one value and no baseline", n)
-    % {"n": n},
+    "baseline": lambda n: (
+        ngettext("%(n)d has one value and no baseline", "%(n)d have one value and no baseline", n) % {"n": n}
+    ),
 }
 
 
@@ -255,7 +261,7 @@ def priority(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
         {
             "title": str(row),
             "kicker": str(row.direction),
-            "breadcrumbs": _trail(row.strategy, (str(row.direction), row.direction_id and _at(row)), (str(row), "")),
+            "breadcrumbs": _trail(row.strategy, (str(row.direction), _at(row)), (row.code, "")),
             "strategy": row.strategy,
             "version_text": str(row.strategy.number),
             "priority": row,
@@ -305,13 +311,13 @@ def target(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
     if provided is not None and standing.reading.evidence is not None:
         evidence = Paginator(standing.reading.evidence, PAGE).get_page(request.GET.get("rows"))
     in_force = row.strategy.state == StrategyState.ADOPTED
-    trail = [(str(row.priority), row.priority.get_absolute_url())] if row.priority else []
+    trail = [(row.priority.code, row.priority.get_absolute_url())] if row.priority else []
     return render(
         request,
         "strategy/target.html",
         {
             "title": str(row),
-            "kicker": str(row.priority.direction) if row.priority else _("Target of the whole ecosystem"),
+            "kicker": str(row.priority) if row.priority else _("Target of the whole ecosystem"),
             "breadcrumbs": _trail(row.strategy, *trail, (row.code, "")),
             "strategy": row.strategy,
             "version_text": str(row.strategy.number),
@@ -325,7 +331,11 @@ def target(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
             "evidence": evidence,
             "reports": reports,
             "rows": [
-                (_spelt(each, row), files.get(each.pk, []), forms.JudgeForm(required=True, auto_id=f"id_{each.pk}_%s"))
+                (
+                    _spelt(each, row),
+                    files.get(each.pk, []),
+                    forms.JudgeForm(required=True, auto_id=f"id_{each.pk}_%s"),
+                )
                 for each in shown
             ],
             "inside": inside,
@@ -353,7 +363,9 @@ def _figure(standing: Standing, counted: bool) -> dict[str, Any]:
         "figure": standing.value_text if standing.is_state else formats.number(value),
         "figure_unit": "" if standing.is_state or value is None else str(row.unit),
         "figure_href": "#evidence" if counted else "#reports",
-        "figure_label": _("on %(day)s") % {"day": formats.day(day)} if day and value is not None else _("no value known yet"),
+        "figure_label": _("on %(day)s") % {"day": formats.day(day)}
+        if day and value is not None
+        else _("no value known yet"),
     }
 
 
@@ -397,11 +409,16 @@ def explain(standing: Standing) -> list[str]:
     by_rate = verdict.method == "cagr"
 
     def pace(value: float) -> str:
-        return formats.percent(value, 1) if by_rate else formats.quantity(value, str(row.unit), 2 if abs(value) < 10 else None)
+        # Without its unit, which may say "a year" itself.
+        return formats.percent(value, 1) if by_rate else formats.number(value)
 
     since = _since(standing)
     if verdict.reason == "trend" or verdict.required is None or verdict.ratio is None:
-        return [_("Since %(since)s the value changed by %(observed)s a year.") % {"since": since, "observed": pace(verdict.observed)}, plain]
+        return [
+            _("Since %(since)s the value changed by %(observed)s a year.")
+            % {"since": since, "observed": pace(verdict.observed)},
+            plain,
+        ]
     figures = _(
         "Since %(since)s the value changed by %(observed)s a year; to reach the goal in time %(required)s a year is"
         " required. That is R = %(observed)s / %(required)s = %(ratio)s of the pace required."
@@ -427,7 +444,9 @@ def _asked(row: Target) -> str:
     if who:
         return _("%(who)s is to specify it; no date is set.") % {"who": who}
     if when:
-        return _("It is to be specified by %(day)s; nobody is named to do it.") % {"day": formats.day(when, "long")}
+        return _("It is to be specified by %(day)s; nobody is named to do it.") % {
+            "day": formats.day(when, "long")
+        }
     return _("Nobody is named to specify it, and no date is set.")
 
 
@@ -438,7 +457,7 @@ def _since(standing: Standing) -> str:
     return formats.day(standing.course.points[0].as_of)
 
 
-_SENTENCES: dict[queries.progress.Reason, Any] = {
+_SENTENCES: dict[progress.Reason, Any] = {
     "ratio": "",
     "trend": gettext_lazy("There is no number to reach, so the class goes by the growth alone."),
     "reached": gettext_lazy("The goal is reached."),
@@ -473,7 +492,8 @@ def _chart(standing: Standing) -> charts.Figure | None:
         baseline = None
     return charts.line_path(
         [(point.as_of, float(point.value)) for point in points],
-        title=_("How it came so far, and the way required"),
+        title=str(row),
+        show_title=False,
         unit=str(row.unit),
         baseline=baseline,
         goal=goal,
@@ -543,7 +563,9 @@ def _shown(difference: Difference) -> dict[str, Any]:
 # ---------------------------------------------------------------- versions: found, draft, change, adopt, discard
 
 
-def _form_page(request: HttpRequest, form: Any, *, title: str, submit: str, cancel: str, **more: Any) -> HttpResponse:
+def _form_page(
+    request: HttpRequest, form: Any, *, title: str, submit: str, cancel: str, **more: Any
+) -> HttpResponse:
     context = {
         "title": title,
         "form": form,
@@ -591,7 +613,9 @@ def draft(request: HttpRequest, ecosystem: str) -> HttpResponse:
     """Drafts a new version from the one shown."""
     made = actions.draft_from(_version(request, domains.enter(request, ecosystem)), by=request.user)
     messages.success(
-        request, _("Version %(number)d is drafted as a copy. Change what is to be different.") % {"number": made.number}
+        request,
+        _("Version %(number)d is drafted as a copy. Change what is to be different.")
+        % {"number": made.number},
     )
     return redirect(made)
 
@@ -647,7 +671,9 @@ def adopt(request: HttpRequest, ecosystem: str) -> HttpResponse:
     former = queries.in_force(eco)
     lead = _("From then on it cannot be changed; a new version is drafted from it.")
     if former is not None:
-        lead += " " + _("Version %(number)d is superseded and stays to be compared.") % {"number": former.number}
+        lead += " " + _("Version %(number)d is superseded and stays to be compared.") % {
+            "number": former.number
+        }
     return _form_page(
         request,
         form,
@@ -696,7 +722,9 @@ def add_part(request: HttpRequest, ecosystem: str, kind: str) -> HttpResponse:
     strategy = _version(request, domains.enter(request, ecosystem))
     _need(rules.may_edit, request, strategy)
     _drafted(strategy)
-    form = PARTS[kind][1](request.POST or None, strategy=strategy, initial=_under(strategy, kind, request.GET.get("under", "")))
+    form = PARTS[kind][1](
+        request.POST or None, strategy=strategy, initial=_under(strategy, kind, request.GET.get("under", ""))
+    )
     if request.method == "POST" and form.carry_out(VERBS[kind][0], strategy, by=request.user):
         messages.success(request, _("“%(name)s” is added.") % {"name": form.result})
         return redirect(form.result)
@@ -734,7 +762,8 @@ def edit_part(request: HttpRequest, ecosystem: str, kind: str, code: str) -> Htt
         breadcrumbs=_trail(row.strategy, (row.code, row.get_absolute_url()), (_("Change"), "")),
         submit=_("Save"),
         cancel=row.get_absolute_url(),
-        remove=reverse("strategy-remove-part", args=[ecosystem, kind, code]) + f"?version={row.strategy.number}",
+        remove=reverse("strategy-remove-part", args=[ecosystem, kind, code])
+        + f"?version={row.strategy.number}",
     )
 
 
@@ -756,7 +785,15 @@ def remove_part(request: HttpRequest, ecosystem: str, kind: str, code: str) -> H
 
 
 def _target_form(
-    request: HttpRequest, row: Any, form: Any, verb: Callable[..., Any], *, title: str, submit: str, done: str, lead: str = ""
+    request: HttpRequest,
+    row: Any,
+    form: Any,
+    verb: Callable[..., Any],
+    *,
+    title: str,
+    submit: str,
+    done: str,
+    lead: str = "",
 ) -> HttpResponse:
     if request.method == "POST" and form.carry_out(verb, row, by=request.user):
         messages.success(request, done)
@@ -835,7 +872,10 @@ def priority_shares(request: HttpRequest, ecosystem: str, code: str) -> HttpResp
 
 def _shares(request: HttpRequest, row: Any) -> HttpResponse:
     _need(domain_rules.may_share, request, row)
-    now = {share.domain or share.mission: share.weight for share in domains.shares_of(row.kind(), [row.pk]).get(row.pk, [])}
+    now = {
+        share.domain or share.mission: share.weight
+        for share in domains.shares_of(row.kind(), [row.pk]).get(row.pk, [])
+    }
     form = forms.SharesForm(request.POST or None, subject=row, shares=now)
     return _target_form(
         request,
@@ -843,7 +883,10 @@ def _shares(request: HttpRequest, row: Any) -> HttpResponse:
         form,
         actions.share,
         title=_("What it serves"),
-        lead=_("The percents sum to 100, so that no total counts it twice. All empty: it serves the ecosystem's own domain whole."),
+        lead=_(
+            "The percents sum to 100, so that no total counts it twice. All empty: it serves the ecosystem's own"
+            " domain whole."
+        ),
         submit=_("Save"),
         done=_("Saved."),
     )
@@ -886,11 +929,20 @@ def judge(request: HttpRequest, ecosystem: str, pk: int, step: str) -> HttpRespo
     """Accepts or returns a reported value, or opens its period again."""
     eco = domains.enter(request, ecosystem)
     report = Report.objects.filter(pk=pk, ecosystem_id=eco.pk, about_kind=Target.kind()).first()
-    about = Target.objects.filter(pk=report.about_id).select_related("strategy__ecosystem").first() if report else None
+    about = (
+        Target.objects.filter(pk=report.about_id).select_related("strategy__ecosystem").first()
+        if report
+        else None
+    )
     if report is None or about is None:
         raise Http404(_("There is no such report on a target of this ecosystem."))
     # A value may have been reported on an earlier version: its history goes on in the one in force.
-    row = Target.objects.filter(strategy__state=StrategyState.ADOPTED, strategy__ecosystem=eco, code=about.code).select_related("strategy__ecosystem").first() or about
+    row = (
+        Target.objects.filter(strategy__state=StrategyState.ADOPTED, strategy__ecosystem=eco, code=about.code)
+        .select_related("strategy__ecosystem")
+        .first()
+        or about
+    )
     verb, done = STEPS[step]
     form = forms.JudgeForm(request.POST, required=step != "accept")
     if form.carry_out(verb, report, by=request.user):

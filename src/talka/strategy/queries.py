@@ -312,7 +312,9 @@ class Standing:
         if self.reading.value is None:
             return ""
         if self.is_state:
-            return pgettext("target", "reached") if self.reading.value else pgettext("target", "not reached yet")
+            return (
+                pgettext("target", "reached") if self.reading.value else pgettext("target", "not reached yet")
+            )
         return formats.quantity(str(self.reading.value), str(self.target.unit))
 
     @property
@@ -430,7 +432,7 @@ class Tree:
         return [bough.priority for branch in self.branches for bough in branch.priorities]
 
     @property
-    def rows(self) -> list[OfStrategy]:
+    def rows(self) -> list[Obstacle | Direction | Priority | Target | Lever]:
         """Every row that has a title."""
         return [
             *(obstacle for obstacle, _answers in self.obstacles),

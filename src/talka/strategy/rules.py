@@ -25,7 +25,7 @@ def acts_for_an_institution(by: Any, subject: Any) -> bool:
 @fact
 def is_a_value_of_a_target(by: Any, subject: Any) -> bool:
     """The subject is a report about a target, not about something of another room."""
-    return subject.about_kind == Target.kind()
+    return bool(subject.about_kind == Target.kind())
 
 
 may_edit = edits | is_system

@@ -107,8 +107,7 @@ class Shares(Ref):
                 shares[self.find(code.strip(), context)] = Decimal(weight.strip().replace(",", "."))
             except InvalidOperation:
                 raise BadCell(
-                    _("“%(line)s” is not a share; write for example biomedicine: 0.7")
-                    % {"line": line[:60]}
+                    _("“%(line)s” is not a share; write for example biomedicine: 0.7") % {"line": line[:60]}
                 ) from None
         if any(weight <= 0 or weight != round(weight, 6) for weight in shares.values()):
             raise BadCell(_("a share is above 0 and has at most six decimals"))

@@ -3,12 +3,13 @@
 from django.urls import path, register_converter
 
 from talka.strategy import pages
+from talka.strategy.forms import PARTS
 
 
 class PartConverter:
     """The kinds of parts that a version has, as they stand in addresses."""
 
-    regex = "|".join(pages.PARTS)
+    regex = "|".join(PARTS)
 
     def to_python(self, value: str) -> str:
         return value

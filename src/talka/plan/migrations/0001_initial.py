@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         ('governance', '0001_initial'),
         ('legislation', '0001_initial'),
         ('parties', '0001_initial'),
-        ('strategy', '0003_alter_direction_title_en_alter_direction_title_lv_and_more'),
+        ('strategy', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

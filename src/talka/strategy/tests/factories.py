@@ -104,7 +104,9 @@ def decision(eco: Ecosystem, state: str = "adopted", **values: Any) -> Decision:
     """A decision of the ecosystem's council, taken unless `state` says otherwise."""
     with acting():
         body, _made = Body.objects.get_or_create(
-            ecosystem=eco, code="council", defaults={"title_lv": "Padome", "title_en": "Council", "kind_of": "council"}
+            ecosystem=eco,
+            code="council",
+            defaults={"title_lv": "Padome", "title_en": "Council", "kind_of": "council"},
         )
         count = body.decisions.count() + 1
         made = Decision(

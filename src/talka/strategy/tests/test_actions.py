@@ -20,7 +20,7 @@ from talka.core.values import Period
 from talka.domains.models import Share
 from talka.governance import actions as governance
 from talka.strategy import actions, queries, rules
-from talka.strategy.models import Overcomes, PolicyLink, Strategy, StrategyState, Target
+from talka.strategy.models import OfStrategy, Overcomes, PolicyLink, Strategy, StrategyState, Target
 from talka.strategy.tests import factories as draw
 
 pytestmark = pytest.mark.django_db
@@ -109,16 +109,14 @@ def test_the_coordinator_may_others_may_not(verb: str) -> None:
     assert Event.objects.filter(verb=f"strategy.{verb}").count() == before + 1
 
 
-DRAFTS_ONLY = sorted(
-    VERBS.keys() - {"found", "draft_from", "adopt", "read_by", "share"}
-)
+DRAFTS_ONLY = sorted(VERBS.keys() - {"found", "draft_from", "adopt", "read_by", "share"})
 
 
 @pytest.mark.parametrize("verb", DRAFTS_ONLY)
 def test_what_was_adopted_stays(verb: str) -> None:
     eco = draw.ecosystem()
     strategy = draw.in_force(draw.small(eco))
-    with pytest.raises(Invalid, match="(adopted|pieņemta)"):
+    with pytest.raises(Invalid, match=r"adopted|pieņemta"):
         VERBS[verb](strategy, SYSTEM)
 
 
@@ -168,7 +166,7 @@ def test_a_code_stays() -> None:
 def test_editing_cannot_reach_what_the_verbs_keep(name: str) -> None:
     strategy = draw.version(draw.ecosystem())
     with pytest.raises(TypeError, match=name):
-        actions.edit_version(strategy, by=SYSTEM, **{name: "adopted"})
+        actions.edit_version(strategy, by=SYSTEM, **{name: "adopted"})  # type: ignore[arg-type]  # that is the point
 
 
 def test_rows_hang_under_rows_of_their_own_version() -> None:
@@ -181,7 +179,11 @@ def test_rows_hang_under_rows_of_their_own_version() -> None:
         actions.edit_target(one.target_set.get(), by=SYSTEM, priority=two.priority_set.get())
     with pytest.raises(Invalid) as direction:
         actions.edit_direction(one.direction_set.get(), by=SYSTEM, obstacles=[two.obstacle_set.get()])
-    assert [each.value.field for each in (priority, target, direction)] == ["direction", "priority", "obstacles"]
+    assert [each.value.field for each in (priority, target, direction)] == [
+        "direction",
+        "priority",
+        "obstacles",
+    ]
 
 
 def test_a_second_editor_is_told() -> None:
@@ -205,12 +207,12 @@ def test_a_link_below_counts_as_a_change_of_the_form() -> None:
 
 def test_what_holds_others_is_not_removed() -> None:
     strategy = draw.small(draw.ecosystem())
-    for row in (strategy.direction_set.get(), strategy.priority_set.get()):
+    top_down: list[OfStrategy] = [strategy.direction_set.get(), strategy.priority_set.get()]
+    for row in top_down:
         with pytest.raises(Invalid):
             actions.remove(row, by=SYSTEM)
-    for row in (strategy.target_set.get(), strategy.priority_set.get(), strategy.direction_set.get()):
+    for row in (strategy.target_set.get(), *reversed(top_down), strategy.obstacle_set.get()):
         actions.remove(row, by=SYSTEM)
-    actions.remove(strategy.obstacle_set.get(), by=SYSTEM)
     assert list(queries.findable(strategy)) == []
 
 
@@ -239,6 +241,14 @@ def test_a_version_is_numbered_after_the_last() -> None:
     assert [draw.version(eco).number, draw.version(eco).number] == [1, 2]
 
 
+def test_a_number_is_taken_once() -> None:
+    eco = draw.ecosystem()
+    draw.version(eco)
+    with pytest.raises(Invalid) as refusal:
+        draw.version(eco, number=1)
+    assert refusal.value.field == "number"
+
+
 def test_years_run_forward() -> None:
     with pytest.raises(Invalid) as refusal:
         draw.version(draw.ecosystem(), starts=2027, ends=2023)
@@ -259,7 +269,9 @@ def test_a_copy_is_the_same_in_everything_but_its_number() -> None:
     assert queries.compare(one, two) == []
     copied = two.target_set.get(code=target.code)
     assert copied.pk != target.pk
-    assert {share.domain or share.mission: share.weight for share in Share.objects.filter(about_id=copied.pk)} == {
+    assert {
+        share.domain or share.mission: share.weight for share in Share.objects.filter(about_id=copied.pk)
+    } == {
         domain: Decimal("0.25"),
         mission: Decimal("0.75"),
     }
@@ -306,7 +318,12 @@ def test_people_adopt_by_a_decision_that_was_taken_here() -> None:
     anna = draw.people(eco).anna
     strategy = draw.version(eco)
     elsewhere = draw.decision(draw.ecosystem("wasps"))
-    for decision in (None, draw.decision(eco, state="draft"), draw.decision(eco, state="rejected"), elsewhere):
+    for decision in (
+        None,
+        draw.decision(eco, state="draft"),
+        draw.decision(eco, state="rejected"),
+        elsewhere,
+    ):
         with pytest.raises(Invalid) as refusal:
             actions.adopt(strategy, by=anna, decision=decision)
         assert refusal.value.field == "decision"
@@ -316,7 +333,9 @@ def test_a_decision_of_the_council_adopts_the_version_by_itself() -> None:
     eco = draw.ecosystem()
     one = draw.in_force(draw.small(eco))
     two = actions.draft_from(one, by=SYSTEM)
-    prepared = draw.decision(eco, state="draft", verb="strategy.adopt", subject_kind=Strategy.kind(), subject_id=two.pk)
+    prepared = draw.decision(
+        eco, state="draft", verb="strategy.adopt", subject_kind=Strategy.kind(), subject_id=two.pk
+    )
     egle = draw.account("Egle", "council", eco)
     with pytest.raises(Refused):
         actions.adopt(two, by=egle, decision=draw.decision(eco))
@@ -336,7 +355,9 @@ def test_the_public_finds_what_is_in_force_and_only_that() -> None:
     one = draw.small(eco)
     assert search.search("mērķis") == []
     draw.in_force(one)
-    assert [hit.entry.url for hit in search.search("mērķis")] == [f"/{language()}/bees/strategy/targets/posts-0/"]
+    assert [hit.entry.url for hit in search.search("mērķis")] == [
+        f"/{language()}/bees/strategy/targets/posts-0/"
+    ]
     two = actions.draft_from(one, by=SYSTEM)
     actions.edit_target(two.target_set.get(), by=SYSTEM, title_lv="Žogs")
     assert len(search.search("mērķis")) == 1
@@ -357,7 +378,14 @@ def language() -> str:
 def open_target(eco: Any) -> Target:
     strategy = draw.small(eco, targets=0)
     target = draw.target(
-        strategy, "open", strategy.priority_set.get(), kind_of="unspecified", goal=None, baseline=None, unit_lv="", unit_en=""
+        strategy,
+        "open",
+        strategy.priority_set.get(),
+        kind_of="unspecified",
+        goal=None,
+        baseline=None,
+        unit_lv="",
+        unit_en="",
     )
     draw.in_force(strategy)
     return target
@@ -370,7 +398,13 @@ def test_an_open_target_gets_an_owner_and_a_date_and_then_its_number() -> None:
     day = timezone.localdate() + timedelta(days=30)
     actions.ask_to_specify(target, by=who.anna, specify_owner=who.institution, specify_by=day)
     actions.specify(
-        target, by=who.anna, kind_of="quantity", title_lv="Desmit stropi", title_en="Ten hives", goal=Decimal(10), due="2027"
+        target,
+        by=who.anna,
+        kind_of="quantity",
+        title_lv="Desmit stropi",
+        title_en="Ten hives",
+        goal=Decimal(10),
+        due="2027",
     )
     target.refresh_from_db()
     assert (target.kind_of, target.goal, target.title, target.specify_owner) == (
@@ -435,7 +469,13 @@ def test_a_value_counts_once_it_is_accepted() -> None:
     target = strategy.target_set.get()
     evidence = SimpleUploadedFile("skaitlis.pdf", b"%PDF-1.4 stropi")
     report = actions.report_value(
-        target, by=who.bruno, period=LAST_YEAR, value=Decimal(4), text="Saskaitīts.", files=[evidence], public=True
+        target,
+        by=who.bruno,
+        period=LAST_YEAR,
+        value=Decimal(4),
+        text="Saskaitīts.",
+        files=[evidence],
+        public=True,
     )
     assert (report.institution_id, report.series) == (who.institution.pk, "target:posts-0")
     assert queries.standing_of(target).reading.value is None
@@ -513,11 +553,17 @@ def test_whoever_works_in_two_institutions_says_for_which() -> None:
     strange = draw.organisation("strange")
     for institution in (None, strange):
         with pytest.raises(Invalid) as refusal:
-            actions.report_value(target, by=who.bruno, period=LAST_YEAR, value=Decimal(1), institution=institution)
+            actions.report_value(
+                target, by=who.bruno, period=LAST_YEAR, value=Decimal(1), institution=institution
+            )
         assert refusal.value.field == "institution"
     report = actions.report_value(target, by=who.bruno, period=LAST_YEAR, value=Decimal(1), institution=other)
     assert report.institution_id == other.pk
     for_any = actions.report_value(
-        target, by=who.anna, period=Period.year(LAST_YEAR.first.year - 1), value=Decimal(1), institution=strange
+        target,
+        by=who.anna,
+        period=Period.year(LAST_YEAR.first.year - 1),
+        value=Decimal(1),
+        institution=strange,
     )
     assert for_any.institution_id == strange.pk

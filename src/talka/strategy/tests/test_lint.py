@@ -25,7 +25,25 @@ from talka.strategy.tests import factories as draw
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[4]
-OWN = {"S02", "S03", "S04", "S05", "S06", "S08", "S09", "S10", "S12", "S13", "S14", "S15", "S16", "S17", "S18", "S19", "S20"}
+OWN = {
+    "S02",
+    "S03",
+    "S04",
+    "S05",
+    "S06",
+    "S08",
+    "S09",
+    "S10",
+    "S12",
+    "S13",
+    "S14",
+    "S15",
+    "S16",
+    "S17",
+    "S18",
+    "S19",
+    "S20",
+}
 
 
 def findings(strategy: Strategy) -> list[tuple[str, Any]]:
@@ -35,7 +53,11 @@ def findings(strategy: Strategy) -> list[tuple[str, Any]]:
 
 
 def test_the_rules_of_this_room() -> None:
-    assert {rule.code for rule in lint.rules_over("strategy.strategy") if "talka.strategy" in rule.check.__module__} == OWN
+    assert {
+        rule.code
+        for rule in lint.rules_over("strategy.strategy")
+        if "talka.strategy" in rule.check.__module__
+    } == OWN
 
 
 def test_a_sound_strategy_has_no_findings() -> None:
@@ -194,7 +216,12 @@ def answer_key() -> set[tuple[str, str]]:
     text = (ROOT / "docs" / "answer-key.md").read_text(encoding="utf-8")
     table = text.split("### Strategy")[1].split("###")[0]
     rows = re.findall(r"^\| (S\d+) \| ([EWI]) \| ([^|]+) \|", table, flags=re.MULTILINE)
-    return {(code, place.strip()) for code, _severity, places in rows for place in places.split(",") if code in OWN}
+    return {
+        (code, place.strip())
+        for code, _severity, places in rows
+        for place in places.split(",")
+        if code in OWN
+    }
 
 
 def test_the_real_strategy_has_the_defects_that_were_read_by_hand_and_no_others() -> None:
@@ -221,7 +248,11 @@ def test_severities_are_those_of_the_answer_key() -> None:
 
 def test_the_real_strategy_goes_through_the_sheets_and_is_the_same_after_a_copy() -> None:
     strategy = seeded()
-    assert (strategy.target_set.count(), strategy.priority_set.count(), strategy.obstacle_set.count()) == (19, 8, 6)
+    assert (strategy.target_set.count(), strategy.priority_set.count(), strategy.obstacle_set.count()) == (
+        19,
+        8,
+        6,
+    )
     assert Change.objects.filter(subject_kind="strategy.target", kind="created").count() == 19
     copy = actions.draft_from(strategy, by=SYSTEM)
     for code in ("obstacles", "directions", "priorities", "targets", "levers"):

@@ -78,7 +78,11 @@ def test_a_closed_period_keeps_its_reading() -> None:
     target = strategy.target_set.get()
     draw.value(target, 2023, 4)
     ClosedReading.objects.create(
-        ecosystem_id=eco.pk, indicator=target.series, period="2023", as_of=date(2023, 12, 31), value=Decimal(3)
+        ecosystem_id=eco.pk,
+        indicator=target.series,
+        period="2023",
+        as_of=date(2023, 12, 31),
+        value=Decimal(3),
     )
     read = queries.courses(eco, [target.series], Period.year(2023))[target.series]
     assert (read.reading.value, read.reading.closed) == (Decimal(3), True)
@@ -96,7 +100,9 @@ def test_a_live_indicator_is_read_from_its_room(monkeypatch: pytest.MonkeyPatch)
     def hives(ecosystem: Any, period: Any) -> Reading:
         return Reading(rows.count() * 5, evidence=rows, as_of=today)
 
-    monkeypatch.setitem(INDICATORS, "bees.hives", indicators.Indicator("bees.hives", "Hives", "hives", hives, "Counts."))
+    monkeypatch.setitem(
+        INDICATORS, "bees.hives", indicators.Indicator("bees.hives", "Hives", "hives", hives, "Counts.")
+    )
     actions.read_by(target, by=SYSTEM, indicator="bees.hives")
     standing = queries.standing_of(target)
     assert (standing.reading.value, standing.reading.evidence, standing.course.points) == (
@@ -152,7 +158,9 @@ def test_the_tree_holds_every_target_once_with_the_same_number_of_questions() ->
             places = [(t.code, t.priority.direction.code if t.priority else "") for t in tree.targets]
         asked.append(len(captured))
         assert places == [(f"posts-{n}", "fence") for n in range(targets)] + [("whole", "")]
-        assert [(o.code, [d.code for d in answers]) for o, answers in tree.obstacles] == [("bears", ["fence"])]
+        assert [(o.code, [d.code for d in answers]) for o, answers in tree.obstacles] == [
+            ("bears", ["fence"])
+        ]
     assert asked == [11, 11]
 
 
@@ -173,7 +181,9 @@ def test_whatever_the_shares_nothing_is_counted_twice_or_lost(db: None, weights:
             actions.share(target, by=SYSTEM, shares={domain: part, mission: 1 - part})
     split = queries.coverage(strategy, targets)
     assert sum(split.values()) == len(targets)
-    assert split.get(domain, 0) == sum(Decimal(weight) / 1_000_000 for weight in weights if weight is not None)
+    assert split.get(domain, 0) == sum(
+        Decimal(weight) / 1_000_000 for weight in weights if weight is not None
+    )
 
 
 def _second(strategy: Strategy) -> Any:
@@ -186,8 +196,11 @@ def _second(strategy: Strategy) -> Any:
 # ---------------------------------------------------------------- versions compared
 
 
-def shown(differences: list[queries.Difference]) -> list[tuple[str, str, str, list[tuple[str, str, str]]]]:
-    return [(d.kind.partition(".")[2], d.code, d.change, [tuple(field) for field in d.fields]) for d in differences]
+def shown(differences: list[queries.Difference]) -> list[tuple[str, str, str, list[tuple[str, ...]]]]:
+    return [
+        (d.kind.partition(".")[2], d.code, d.change, [tuple(field) for field in d.fields])
+        for d in differences
+    ]
 
 
 @pytest.fixture
@@ -209,12 +222,20 @@ def test_every_kind_of_difference_is_told(pair: tuple[Strategy, Strategy]) -> No
         found = shown(queries.compare(one, two))
     assert found == [
         ("strategy", "", "changed", [("Last year", "2027", "2030")]),
-        ("obstacle", "wind", "added", [("Obstacle (in Latvian)", "", "Šķērslis wind"), ("Obstacle (in English)", "", "Obstacle wind")]),
+        (
+            "obstacle",
+            "wind",
+            "added",
+            [("Obstacle (in Latvian)", "", "Šķērslis wind"), ("Obstacle (in English)", "", "Obstacle wind")],
+        ),
         (
             "direction",
             "ditch",
             "added",
-            [("Direction (in Latvian)", "", "Virziens ditch"), ("Direction (in English)", "", "Direction ditch")],
+            [
+                ("Direction (in Latvian)", "", "Virziens ditch"),
+                ("Direction (in English)", "", "Direction ditch"),
+            ],
         ),
         ("priority", "posts", "moved", [("Direction", "Direction fence", "Direction ditch")]),
         ("target", "posts-0", "changed", [("Goal", "10", "12.5"), ("Deadline", "2027", "2030")]),
@@ -250,7 +271,12 @@ def test_another_order_is_told_of_what_holds_the_rows(pair: tuple[Strategy, Stra
     actions.edit_target(two.target_set.get(code="posts-0"), by=SYSTEM, order=9)
     with override("en"):
         assert shown(queries.compare(one, two)) == [
-            ("priority", "posts", "changed", [("Order of the targets", "posts-0 posts-1 posts-2", "posts-1 posts-2 posts-0")])
+            (
+                "priority",
+                "posts",
+                "changed",
+                [("Order of the targets", "posts-0 posts-1 posts-2", "posts-1 posts-2 posts-0")],
+            )
         ]
 
 
@@ -291,7 +317,9 @@ def test_targets_specified_counts_those_that_say_what_they_want() -> None:
 def test_targets_reached_counts_by_the_day_asked_and_never_itself() -> None:
     eco = draw.ecosystem()
     strategy = draw.small(eco, targets=2)
-    draw.target(strategy, "itself", strategy.priority_set.get(), indicator="strategy.targets_reached", goal=Decimal(0))
+    draw.target(
+        strategy, "itself", strategy.priority_set.get(), indicator="strategy.targets_reached", goal=Decimal(0)
+    )
     read = INDICATORS["strategy.targets_reached"].measure
     assert read(eco, None).value is None
     draw.in_force(strategy)
