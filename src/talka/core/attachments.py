@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import PurePath
+import zipfile
+from datetime import datetime
+from pathlib import Path, PurePath
 from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -15,6 +18,7 @@ from talka.core.actions import Invalid
 from talka.core.models import Attachment, Noun
 
 LIMIT = 25 * 1024 * 1024
+DAY = 24 * 60 * 60
 # What evidence usually is. No HTML, SVG or macro formats: nothing here may run in a reader's browser or office.
 MEDIA_TYPES = {
     ".pdf": "application/pdf",
@@ -39,9 +43,17 @@ def about(subject: Noun) -> QuerySet[Attachment]:
     return Attachment.objects.filter(about_kind=subject.kind(), about_id=subject.pk)
 
 
+# How the content of each kind begins. A text has no such mark: it is one if it holds no byte that texts never hold.
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_MARKS = {".pdf": (b"%PDF-",), ".png": (b"\x89PNG\r\n\x1a\n",), ".jpg": (b"\xff\xd8\xff",), ".jpeg": (b"\xff\xd8\xff",)}
+_TEXTS = {".csv", ".txt"}
+_OFFICE = {".docx", ".xlsx", ".pptx"}
+_HEAD = 4096
+
+
 def attach(subject: Any, upload: UploadedFile, *, by: Any, public: bool = False) -> Attachment:
     """Keeps a file as evidence of `subject`; called within a verb. Raises Invalid for a kind or size not taken."""
-    name = PurePath(upload.name or "").name[:255]
+    name = clean_name(upload.name or "")
     suffix = PurePath(name).suffix.casefold()
     if suffix not in MEDIA_TYPES:
         raise Invalid(
@@ -53,9 +65,10 @@ def attach(subject: Any, upload: UploadedFile, *, by: Any, public: bool = False)
     if not 0 < size <= LIMIT:
         raise Invalid(
             _("“%(name)s” has %(size)d MB; a file may have up to %(limit)d MB and must not be empty.")
-            % {"name": name, "size": size // 1024 // 1024, "limit": LIMIT // 1024 // 1024},
+            % {"name": name, "size": -(-size // 1024 // 1024), "limit": LIMIT // 1024 // 1024},
             field="files",
         )
+    _check_content(upload, name, suffix)
     digest = hashlib.sha256()
     for chunk in upload.chunks():
         digest.update(chunk)
@@ -76,3 +89,59 @@ def attach(subject: Any, upload: UploadedFile, *, by: Any, public: bool = False)
     )
     attachment.save()
     return attachment
+
+
+def clean_name(name: str) -> str:
+    """A file's name without folders, and without signs that hide what it is: U+202E shows “fdp.exe” as “exe.pdf”."""
+    bare = name.replace("\\", "/").rpartition("/")[2]
+    shown = "".join(letter for letter in bare if letter.isprintable()).strip()
+    suffix = PurePath(shown).suffix
+    return shown if len(shown) <= 255 else shown[: 255 - len(suffix)] + suffix
+
+
+def _check_content(upload: UploadedFile, name: str, suffix: str) -> None:
+    """Raises Invalid where the content is not what the name says: such a file is damaged, or in disguise."""
+    upload.seek(0)
+    head = upload.read(_HEAD)
+    if suffix in _TEXTS:
+        fits = not any(byte in head for byte in range(9)) or head.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16
+    elif suffix in _MARKS:
+        # The PDF standard lets other bytes stand before its mark, and old scanners put some there.
+        fits = _MARKS[suffix][0] in head[:1024] if suffix == ".pdf" else head.startswith(_MARKS[suffix])
+    else:
+        fits = head.startswith(_ZIP)
+    if not fits:
+        raise Invalid(
+            _("“%(name)s” does not hold what its ending says. Open it, save it again as %(suffix)s and give that.")
+            % {"name": name, "suffix": suffix},
+            field="files",
+        )
+    if suffix in _OFFICE and _has_macros(upload):
+        raise Invalid(
+            _("“%(name)s” holds macros, which are not taken. Save it again without them.") % {"name": name}, field="files"
+        )
+    upload.seek(0)
+
+
+def _has_macros(upload: UploadedFile) -> bool:
+    upload.seek(0)
+    try:
+        with zipfile.ZipFile(upload) as package:
+            return any(name.casefold().endswith("vbaproject.bin") for name in package.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return False  # damaged: it opens nowhere, and says nothing either
+
+
+def sweep(now: datetime) -> int:
+    """Removes files of verbs that were taken back after storing them; returns how many. A day's grace for running ones."""
+    folder = Path(settings.MEDIA_ROOT) / "attachments"
+    old = [
+        path
+        for path in (folder.rglob("*") if folder.exists() else ())
+        if path.is_file() and path.stat().st_mtime < now.timestamp() - DAY
+    ]
+    known = set(Attachment.objects.values_list("file", flat=True)) if old else set()
+    gone = [path for path in old if path.relative_to(settings.MEDIA_ROOT).as_posix() not in known]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)

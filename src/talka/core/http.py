@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from talka.core.actions import Invalid, Refused, Stale
+from talka.core.sheets import Changed
 
 # Strict from the first day: no inline script or style anywhere, nothing fetched from another host.
 POLICY = "; ".join(
@@ -56,9 +58,21 @@ class VerbErrors:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        status = {Refused: 403, Stale: 409, Invalid: 400}.get(type(error))
-        if status is None or request.path.startswith("/api/"):
+        if request.path.startswith("/api/") or not isinstance(error, Refused | Stale | Invalid):
             return None
-        if status == 403 and not request.user.is_authenticated:
-            return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
-        return render(request, f"{status}.html", {"message": str(error)}, status=status)
+        status = 403 if isinstance(error, Refused) else 409 if isinstance(error, Stale | Changed) else 400
+        if status == 403 and asker(request) is None:
+            return redirect(f"{reverse('sign-in')}?{urlencode({'next': form_page(request)})}")
+        return render(
+            request, f"{status}.html", {"message": str(error), "edit_url": form_page(request)}, status=status
+        )
+
+
+def form_page(request: HttpRequest) -> str:
+    """The page to go back to: for what was sent, the one it was sent from, because an address may take posts only."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    if came_from.netloc != request.get_host():
+        return request.get_full_path()
+    return came_from._replace(scheme="", netloc="", fragment="").geturl() or "/"

@@ -23,6 +23,8 @@ Handler = Callable[[Event], None]
 
 SUBSCRIBERS: dict[str, dict[str, Handler]] = {}
 ATTEMPTS = 8
+LEASE = timedelta(minutes=15)  # how long a worker may take for one delivery
+KEPT = timedelta(days=90)  # how long a delivery that is done can still be looked up
 
 
 @dataclass(frozen=True)
@@ -68,35 +70,47 @@ def subscribers_of(verb: str) -> list[str]:
 def deliver(now: datetime | None = None, limit: int = 100) -> int:
     """Carries out the deliveries that are due; returns how many were tried. A failed one is tried later,
 
-    after 1, 2, 4 … minutes, eight times at most; its last traceback stays on the row.
+    after 1, 2, 4 … minutes, eight times at most; its last traceback stays on the row. One whose worker died in the
+    middle is tried again when its lease is over.
     """
     tried = 0
-    while tried < limit and _deliver_one(now or timezone.now()):
+    while tried < limit and (delivery := _claim(now or timezone.now())):
+        _carry_out(delivery, now or timezone.now())
         tried += 1
     return tried
 
 
-def _deliver_one(now: datetime) -> bool:
-    with transaction.atomic():
-        waiting = Delivery.objects.filter(done_at=None, due__lte=now, attempts__lt=ATTEMPTS).order_by("due", "id")
-        if connection.features.has_select_for_update_skip_locked:
-            waiting = waiting.select_for_update(skip_locked=True, of=("self",))
-        delivery = waiting.select_related("event").first()
-        if delivery is None:
-            return False
-        handler = SUBSCRIBERS.get(delivery.event.verb, {}).get(delivery.subscriber)
+@transaction.atomic
+def _claim(now: datetime) -> Delivery | None:
+    """Takes the delivery that waits longest; until its lease is over no other worker will."""
+    waiting = Delivery.objects.filter(done_at=None, due__lte=now, attempts__lt=ATTEMPTS).order_by("due", "id")
+    if connection.features.has_select_for_update_skip_locked:
+        waiting = waiting.select_for_update(skip_locked=True, of=("self",))
+    delivery = waiting.select_related("event").first()
+    if delivery is not None:
         delivery.attempts += 1
-        try:
-            if handler is not None:  # a handler that no longer exists has nothing left to do
-                with transaction.atomic():
-                    handler(delivery.event)
-            delivery.done_at, delivery.error = now, ""
-        except Exception:  # noqa: BLE001 -- whatever a handler raises must not stop the others
-            delivery.error = traceback.format_exc()[-4000:]
-            delivery.due = now + timedelta(minutes=2 ** (delivery.attempts - 1))
-            log.exception("delivery %s to %s failed", delivery.pk, delivery.subscriber)
-        delivery.save()
-        return True
+        delivery.due = now + LEASE
+        delivery.save(update_fields=["attempts", "due"])
+    return delivery
+
+
+def _carry_out(delivery: Delivery, now: datetime) -> None:
+    """Runs the handler, outside any transaction: a letter takes seconds, and nobody shall wait for it with a lock."""
+    handler = SUBSCRIBERS.get(delivery.event.verb, {}).get(delivery.subscriber)
+    try:
+        if handler is not None:  # a handler that no longer exists has nothing left to do
+            handler(delivery.event)
+        delivery.done_at, delivery.error = now, ""
+    except Exception:  # noqa: BLE001 -- whatever a handler raises must not stop the others
+        delivery.error = traceback.format_exc()[-4000:]
+        delivery.due = now + timedelta(minutes=2 ** (delivery.attempts - 1))
+        log.exception("delivery %s to %s failed", delivery.pk, delivery.subscriber)
+    delivery.save(update_fields=["done_at", "error", "due"])
+
+
+def tidy(now: datetime) -> None:
+    """Forgets deliveries that were done long ago; what happened is told by the record of events, not by its letters."""
+    Delivery.objects.filter(done_at__lt=now - KEPT).delete()
 
 
 def run_job(job: Job, now: datetime) -> None:

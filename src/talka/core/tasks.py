@@ -1,8 +1,10 @@
-"""What core does in the background: seals the record."""
+"""What core does in the background: seals the record, and puts away what nobody needs any more."""
 
 from datetime import datetime
 
-from talka.core import events
+from django.contrib.sessions.models import Session
+
+from talka.core import attachments, events, outbox
 from talka.core.outbox import every
 
 
@@ -10,3 +12,11 @@ from talka.core.outbox import every
 def seal_events(now: datetime) -> None:
     """Seals what was done since the last minute; a quiet minute makes no seal."""
     events.seal(now)
+
+
+@every(minutes=24 * 60)
+def tidy(now: datetime) -> None:
+    """Forgets deliveries done long ago, sessions that ended, and files whose verb was taken back."""
+    outbox.tidy(now)
+    Session.objects.filter(expire_date__lt=now).delete()
+    attachments.sweep(now)

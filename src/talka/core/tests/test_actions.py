@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from talka.core import bulk, events, locking
 from talka.core.actions import HUB, SYSTEM, Invalid, Refused, Stale, action
 from talka.core.models import Change, Delivery, Event, OutsideVerb
-from talka.core.outbox import SUBSCRIBERS, deliver, on
+from talka.core.outbox import ATTEMPTS, KEPT, LEASE, SUBSCRIBERS, deliver, on, tidy
 from talka.core.rules import fact, permission
 from talka.domains.models import Mission
 
@@ -200,7 +203,13 @@ def test_rules_combine(rule: Any, anna: bool, cilda: bool) -> None:
     assert (rule(ANNA, None), rule(CILDA, None), rule(None, None)) == (anna, cilda, False)
 
 
-def test_subscribers_are_told_after_the_verb_and_failures_are_tried_again() -> None:
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever subscribes to `found` within the test is forgotten after it."""
+    monkeypatch.setitem(SUBSCRIBERS, "core.tests.test_actions.found", {})
+
+
+def test_subscribers_are_told_after_the_verb_and_failures_are_tried_again(post: None) -> None:
     told: list[str] = []
 
     @on("core.tests.test_actions.found")
@@ -209,18 +218,74 @@ def test_subscribers_are_told_after_the_verb_and_failures_are_tried_again() -> N
         if len(told) == 1:
             raise RuntimeError("the post is closed")
 
-    try:
-        found(HUB, by=ANNA, code="a")
-        assert told == []
-        assert deliver() == 1
-        waiting = Delivery.objects.get()
-        assert (waiting.attempts, waiting.done_at, "the post is closed" in waiting.error) == (1, None, True)
-        assert deliver() == 0  # not due yet
-        assert deliver(waiting.due) == 1
-        assert told == ["Misija a", "Misija a"]
-        assert Delivery.objects.get().done_at == waiting.due
-    finally:
-        del SUBSCRIBERS["core.tests.test_actions.found"]
+    found(HUB, by=ANNA, code="a")
+    assert told == []
+    assert deliver() == 1
+    waiting = Delivery.objects.get()
+    assert (waiting.attempts, waiting.done_at, "the post is closed" in waiting.error) == (1, None, True)
+    assert deliver() == 0  # not due yet
+    assert deliver(waiting.due) == 1
+    assert told == ["Misija a", "Misija a"]
+    assert Delivery.objects.get().done_at == waiting.due
+
+
+def test_a_delivery_is_carried_out_outside_any_transaction(transactional_db: None, post: None) -> None:
+    seen: list[bool] = []
+
+    @on("core.tests.test_actions.found")
+    def look(_event: Event) -> None:
+        seen.append(connection.in_atomic_block)
+
+    found(HUB, by=ANNA, code="a")
+    assert (deliver(), seen) == (1, [False])
+
+
+def test_a_delivery_whose_worker_died_is_tried_again_after_its_lease(post: None) -> None:
+    told: list[str] = []
+
+    @on("core.tests.test_actions.found")
+    def die_once(event: Event) -> None:
+        told.append(event.subject_name)
+        if len(told) == 1:
+            raise SystemExit  # not an Exception: nothing is written down any more, as with a killed process
+
+    found(HUB, by=ANNA, code="a")
+    now = timezone.now()
+    with pytest.raises(SystemExit):
+        deliver(now)
+    assert deliver(now + LEASE - timedelta(seconds=1)) == 0  # another worker leaves it alone
+    assert deliver(now + LEASE) == 1
+    assert told == ["Misija a", "Misija a"]
+
+
+def test_a_delivery_that_fails_every_time_is_given_up(post: None) -> None:
+    @on("core.tests.test_actions.found")
+    def fail(_event: Event) -> None:
+        raise RuntimeError("the post is closed")
+
+    found(HUB, by=ANNA, code="a")
+    waits = []
+    for _attempt in range(ATTEMPTS):
+        now = Delivery.objects.get().due
+        assert deliver(now) == 1
+        waits.append((Delivery.objects.get().due - now).total_seconds() / 60)
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert deliver(now + timedelta(days=365)) == 0
+
+
+def test_deliveries_done_long_ago_are_forgotten(post: None) -> None:
+    @on("core.tests.test_actions.found")
+    def greet(_event: Event) -> None:
+        pass
+
+    found(HUB, by=ANNA, code="a")
+    found(HUB, by=ANNA, code="b")
+    now = timezone.now()
+    assert deliver(now, limit=1) == 1
+    tidy(now + KEPT)
+    assert Delivery.objects.count() == 2
+    tidy(now + KEPT + timedelta(seconds=1))
+    assert Delivery.objects.get().done_at is None
 
 
 def test_the_system_may_everything() -> None:
