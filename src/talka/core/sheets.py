@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -407,7 +408,7 @@ class Sheet:
     columns: ClassVar[Sequence[Column]]
     key: ClassVar[tuple[str, ...]] = ("code",)
     over: ClassVar[str] = "hub"  # "hub" | "domains.ecosystem" | "strategy.strategy" | "plan.plan"
-    needs: ClassVar[Fact | None] = None  # the rule of its verbs; without one the rows are not edited as reference data
+    needs: ClassVar[Fact | None] = None  # the rule its verbs ask, where that is not `may_edit` of the room's rules.py
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -430,7 +431,9 @@ class Sheet:
 
     def may_edit(self, parent: Any, by: Any) -> bool:
         """Whether to offer `by` (None: the public) to edit rows under `parent`; the verbs themselves decide."""
-        return self.needs is not None and self.needs(by, parent)
+        room = type(self).__module__.partition(".sheets")[0]
+        rule = self.needs or getattr(sys.modules.get(f"{room}.rules"), "may_edit", None)
+        return rule is not None and bool(rule(by, parent))
 
     # -- out
 

@@ -1,4 +1,4 @@
-"""What things are about: ecosystems, RIS3 domains, cross-cutting missions, policies above, and shares of them."""
+"""What things are about: ecosystems, RIS3 domains, missions across them, policies above, and shares of these."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ class Ecosystem(Noun):
     """An innovation ecosystem at work on this hub."""
 
     code = models.SlugField(_("code"), max_length=60, unique=True)
-    domain = models.ForeignKey(Domain, on_delete=models.PROTECT, related_name="ecosystems", verbose_name=_("domain"))
+    domain = models.ForeignKey(
+        Domain, on_delete=models.PROTECT, related_name="ecosystems", verbose_name=_("domain")
+    )
     title = Bilingual(models.CharField, max_length=300, verbose_name=_("title"))
     short = Bilingual(models.CharField, max_length=80, blank=True, verbose_name=_("short title"))
     summary = Bilingual(models.TextField, blank=True, verbose_name=_("summary"))
@@ -104,7 +106,9 @@ class Share(Noun):
     about_id = models.BigIntegerField()
     ecosystem_id = models.BigIntegerField()
     domain = models.ForeignKey(Domain, null=True, blank=True, on_delete=models.PROTECT, related_name="shares")
-    mission = models.ForeignKey(Mission, null=True, blank=True, on_delete=models.PROTECT, related_name="shares")
+    mission = models.ForeignKey(
+        Mission, null=True, blank=True, on_delete=models.PROTECT, related_name="shares"
+    )
     weight = models.DecimalField(_("weight"), max_digits=7, decimal_places=6)
 
     class Meta:
@@ -115,7 +119,9 @@ class Share(Noun):
                 condition=Q(domain__isnull=False, mission=None) | Q(domain=None, mission__isnull=False),
                 name="share_of_domain_or_mission",
             ),
-            models.CheckConstraint(condition=Q(weight__gt=0, weight__lte=1), name="share_weight_between_0_and_1"),
+            models.CheckConstraint(
+                condition=Q(weight__gt=0, weight__lte=1), name="share_weight_between_0_and_1"
+            ),
             models.UniqueConstraint(fields=["about_kind", "about_id", "domain"], name="share_domain_once"),
             models.UniqueConstraint(fields=["about_kind", "about_id", "mission"], name="share_mission_once"),
         ]

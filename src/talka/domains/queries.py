@@ -45,7 +45,9 @@ def policies() -> QuerySet[Policy]:
 def shares_of(kind: str, ids: Iterable[int]) -> dict[int, list[Share]]:
     """The shares of several rows of one kind, by row."""
     found: dict[int, list[Share]] = {}
-    for share in Share.objects.filter(about_kind=kind, about_id__in=list(ids)).select_related("domain", "mission"):
+    for share in Share.objects.filter(about_kind=kind, about_id__in=list(ids)).select_related(
+        "domain", "mission"
+    ):
         found.setdefault(share.about_id, []).append(share)
     return found
 

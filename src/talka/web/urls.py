@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from talka.web import pages
+from talka.web import pages, reference
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("account/", pages.account, name="account"),
     path("history/<str:kind>/<int:pk>/", pages.history, name="history"),
     path("files/<int:pk>/", pages.attachment, name="attachment"),
+    *reference.urlpatterns,
     path("<slug:ecosystem>/", pages.overview, name="overview"),
     path("<slug:ecosystem>/problems/", pages.problem_list, name="problems"),
     path("<slug:ecosystem>/changes/", pages.changes, name="changes"),

@@ -103,7 +103,7 @@ class Aliases(Lines):
 
 
 class Organisations(Sheet):
-    code, label, model, needs = "parties.organisations", _("Organisations"), Organisation, rules.may_edit
+    code, label, model = "parties.organisations", _("Organisations"), Organisation
     columns = (
         Column(
             "code",
