@@ -433,7 +433,7 @@ def explain(standing: Standing) -> list[str]:
         if by_rate
         else _("Reckoned along a straight path, as for counts and baselines of zero.")
     )
-    limits = _("On track from 95 %, too slow from 60 %, far too slow from 0 %, below that moving away.")
+    limits = _("On track from 95%, too slow from 60%, far too slow from 0%, below that moving away.")
     return [part for part in (plain, figures, f"{method} {limits}") if part]
 
 
@@ -465,8 +465,8 @@ _SENTENCES: dict[progress.Reason, Any] = {
     "reached_late": gettext_lazy("The goal was reached after its deadline."),
     "lost": gettext_lazy("The baseline was at the goal already; the latest value no longer is."),
     "due_past": gettext_lazy("The deadline is past and the goal is not reached."),
-    "kept": gettext_lazy("The value is kept within 5 % of what it should be."),
-    "left": gettext_lazy("The value has left the band of 5 % around what it should be."),
+    "kept": gettext_lazy("The value is kept within 5% of what it should be."),
+    "left": gettext_lazy("The value has left the band of 5% around what it should be."),
     "begins_later": gettext_lazy("Its baseline lies ahead, so there is nothing to judge yet."),
     "nothing_seen": gettext_lazy("No value after the baseline is known yet."),
     "one_point": gettext_lazy("One value is known and no baseline, so the pace cannot be told."),
