@@ -265,6 +265,11 @@ class Report(Noun):
                 name="report_decided_when_not_submitted",
             ),
             models.CheckConstraint(condition=~Q(text="", value=None), name="report_says_something"),
+            models.UniqueConstraint(
+                fields=["about_kind", "about_id", "series", "period"],
+                condition=Q(state="accepted"),
+                name="report_accepted_once",
+            ),
         ]
 
     def __str__(self) -> str:

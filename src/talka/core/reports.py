@@ -11,8 +11,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from talka.core import locking
 from talka.core.actions import Invalid
 from talka.core.models import Noun, Report, ReportState
 from talka.core.values import Period
@@ -46,15 +49,17 @@ def submit(
         raise Invalid(_("Say what was done or give a value."), field="text")
     if period.first > timezone.localdate(now):
         raise Invalid(
-            _("%(period)s has not begun yet; report on a period that has.") % {"period": period}, field="period"
+            _("%(period)s has not begun yet; report on a period that has.") % {"period": _words(period)}, field="period"
         )
-    if locked(subject, period, series):
+    # Two who report at once, or one who reports while another accepts: the second sees what the first did.
+    locking.hold(subject)
+    earlier = list(about(subject, series).filter(period=str(period)).select_for_update().order_by("-id"))
+    if any(report.state == ReportState.ACCEPTED for report in earlier):
         raise Invalid(
             _("The report for %(period)s is accepted and the period is locked. Ask the coordinator to unlock it.")
-            % {"period": period},
+            % {"period": _words(period)},
             field="period",
         )
-    earlier = about(subject, series).filter(period=str(period)).order_by("-id").first()
     report = Report(
         about_kind=subject.kind(),
         about_id=subject.pk,
@@ -69,14 +74,30 @@ def submit(
         institution_id=institution.pk if institution else None,
         institution_name=str(institution) if institution else "",
         submitted_at=now,
-        corrects=earlier,
+        corrects=earlier[0] if earlier else None,
     )
     report.save()
     return report
 
 
+def _words(period: Period) -> str:
+    return period.words((get_language() or "lv")[:2])
+
+
 def accept(report: Report, *, by: Any, comment: str = "") -> Report:
-    """Accepts a submitted report; its period is locked from now on."""
+    """Accepts a submitted report; its period is locked from now on. Raises Invalid where another one locks it."""
+    others = Report.objects.filter(
+        about_kind=report.about_kind,
+        about_id=report.about_id,
+        series=report.series,
+        period=report.period,
+        state=ReportState.ACCEPTED,
+    ).exclude(pk=report.pk)
+    if other := others.first():
+        raise Invalid(
+            _("The report of %(day)s for %(period)s is accepted already. Unlock it first, or return this one.")
+            % {"day": date_format(timezone.localtime(other.submitted_at), "SHORT_DATE_FORMAT"), "period": _words(Period.parse(report.period))}
+        )
     return _decide(report, ReportState.ACCEPTED, by=by, comment=comment)
 
 

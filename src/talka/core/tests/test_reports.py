@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
+from django.utils.translation import override
 
 from talka.core import attachments, indicators, reports
 from talka.core.actions import HUB, SYSTEM, Invalid
@@ -72,6 +73,26 @@ def test_a_correction_is_a_new_report_that_names_the_old_one(ecosystem: Ecosyste
     assert (second.corrects, Report.objects.count()) == (first, 2)
     first.refresh_from_db()
     assert (first.text, first.state, first.comment) == ("Pirmais", "returned", "Trūkst pierādījuma")
+
+
+def test_two_reports_of_one_period_are_not_both_accepted(ecosystem: Ecosystem) -> None:
+    """Handed in before the first was judged; the second corrects it, and the coordinator has to choose."""
+    first, second = submitted(ecosystem, value=Decimal(3)), submitted(ecosystem, value=Decimal(4))
+    assert second.corrects == first
+    with acting():
+        reports.accept(first, by=SYSTEM)
+        with override("en"), pytest.raises(Invalid, match="is accepted already. Unlock it first"):
+            reports.accept(second, by=SYSTEM)
+        reports.unlock(first, by=SYSTEM, comment="Kļūda")
+        assert reports.accept(second, by=SYSTEM).state == "accepted"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Report.objects.filter(pk=first.pk).update(state="accepted")
+
+
+def test_a_locked_period_is_told_in_words(ecosystem: Ecosystem) -> None:
+    accepted(ecosystem)
+    with override("en"), pytest.raises(Invalid, match="^The report for Q2 2023 is accepted"):
+        submitted(ecosystem)
 
 
 @pytest.mark.parametrize("step", ["accept", "give_back"])
