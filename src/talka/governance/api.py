@@ -23,7 +23,9 @@ from talka.governance.queries import NOTHING, SUBJECTS, Carried
 router = Router(tags=["governance"])
 DECISIONS = "/ecosystems/{ecosystem}/decisions"
 
-table(router, "governance.bodies", "/ecosystems/{ecosystem}/bodies", name="Body", where=InEcosystem, parent=here)
+table(
+    router, "governance.bodies", "/ecosystems/{ecosystem}/bodies", name="Body", where=InEcosystem, parent=here
+)
 
 
 class CarriedOut(Schema):
@@ -32,7 +34,9 @@ class CarriedOut(Schema):
     verb: str
     kind: str
     id: int
-    subject: str | None = Field(description="the row by the text that people know it by, as in the plan “2023”")
+    subject: str | None = Field(
+        description="the row by the text that people know it by, as in the plan “2023”"
+    )
 
 
 class DecisionOut(Schema):
@@ -174,7 +178,9 @@ def adopt(request: HttpRequest, ecosystem: str, id: int, given: Adoption) -> Any
 def reject(request: HttpRequest, ecosystem: str, id: int, given: Rejection) -> Any:  # noqa: A002 -- as above
     """Records that the body rejected a decision, and why."""
     row = _decision(request, ecosystem, id)
-    actions.reject(row, by=actor(request), reason=given.reason, decided_on=given.decided_on, seen=given.revision)
+    actions.reject(
+        row, by=actor(request), reason=given.reason, decided_on=given.decided_on, seen=given.revision
+    )
     return _whole(_decision(request, ecosystem, id))
 
 
@@ -248,5 +254,7 @@ def _carried(eco: Ecosystem, given: CarriedIn | None) -> Carried:
         raise Invalid(_("A decision can act on: %(known)s.") % {"known": known}, field="carries.kind")
     subject = how.find(eco, given.subject)
     if subject is None:
-        raise Invalid(_("There is no “%(text)s” here.") % {"text": given.subject[:80]}, field="carries.subject")
+        raise Invalid(
+            _("There is no “%(text)s” here.") % {"text": given.subject[:80]}, field="carries.subject"
+        )
     return Carried(given.verb, subject, given.arguments)

@@ -52,7 +52,7 @@ def _bill(request: HttpRequest, ecosystem: str, code: str) -> Bill:
 @router.get(BILLS + "/{code}/stages", response=list[StageOut])
 def stages(request: HttpRequest, ecosystem: str, code: str) -> Any:
     """The way of a bill from idea to force."""
-    return [step._asdict() if hasattr(step, "_asdict") else vars(step) for step in queries.track(_bill(request, ecosystem, code))]
+    return queries.track(_bill(request, ecosystem, code))
 
 
 @router.post(BILLS + "/{code}/stages", response=list[StageOut])

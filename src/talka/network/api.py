@@ -10,7 +10,9 @@ from talka.network import sheets  # noqa: F401 -- the sheets declare themselves
 
 router = Router(tags=["network"])
 
-table(router, "network.niches", "/ecosystems/{ecosystem}/niches", name="Niche", where=InEcosystem, parent=here)
+table(
+    router, "network.niches", "/ecosystems/{ecosystem}/niches", name="Niche", where=InEcosystem, parent=here
+)
 table(
     router,
     "network.competences",

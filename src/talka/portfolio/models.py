@@ -103,6 +103,11 @@ class Project(Noun):
         return self.organisations(Involvement.PARTNER)
 
     @property
+    def doers(self) -> list[Organisation]:
+        """Who does it: whoever leads first, then the partners, each once."""
+        return list(dict.fromkeys([*self.organisations(Involvement.LEAD), *self.partners]))
+
+    @property
     def responsible(self) -> list[Organisation]:
         return self.organisations(Involvement.RESPONSIBLE)
 

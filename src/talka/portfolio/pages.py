@@ -83,7 +83,7 @@ def portfolio(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "count": total,
             "partnership_count": sum(kinds.values()),
             "projects": projects,
-            "rows": [(row, TONES[ProjectStatus(row.status)]) for row in projects],
+            "rows": [(row, row.doers, TONES[ProjectStatus(row.status)]) for row in projects],
             "timeline": _timeline(projects, timezone.localdate()),
             "partners": partners,
             "by_kind": _by_kind(partners),
@@ -264,7 +264,8 @@ def kpi(request: HttpRequest, ecosystem: str, code: str, order: int) -> HttpResp
         request,
         "portfolio/kpi.html",
         {
-            "title": str(row),
+            "title": capfirst(str(row)),
+            "unit": str(row.unit) if standing.latest else "",
             "kicker": _("Result indicator %(number)d") % {"number": row.order},
             "breadcrumbs": _trail(
                 eco, (str(row.project), row.project.get_absolute_url()), (str(row.order), "")
@@ -308,13 +309,14 @@ def _course(standing: Standing, today: date) -> charts.Figure | None:
         return None
     due = kpi.deadline.due if kpi.deadline else None
     start = queries.baseline_day(kpi.project, kpi)
-    baseline = (start, float(kpi.baseline)) if kpi.baseline is not None and start else points[0]
-    goal = (due, float(kpi.goal)) if due and kpi.goal is not None and due > baseline[0] else None
+    baseline = (start, float(kpi.baseline)) if kpi.baseline is not None and start else None
+    begin = baseline or points[0]
+    goal = (due, float(kpi.goal)) if due and kpi.goal is not None and due > begin[0] else None
     return charts.line_path(
         points,
         title=_("How it came so far, and the way required"),
         unit=str(kpi.unit),
-        baseline=baseline if goal else None,
+        baseline=begin if goal else baseline,
         goal=goal,
         today=today,
     )
