@@ -2,6 +2,10 @@
 
 A room says which of its nouns can be found (`searchable`); the entry follows each verb in the same
 transaction. Both databases hold the same stems: FTS5 on SQLite, a GIN index on PostgreSQL.
+
+What narrows a search down is a word of the entry too, marked by letters with which no word begins:
+`xk…` its kind, `xe…` its ecosystem (`xhub` for none), `xpub` if public, `xt…` a word of its title, `xq…` its whole
+short title. So the best matches are asked of the index, and not looked for among all that match.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ from talka.core.bilingual import Text
 from talka.core.models import Noun, SearchEntry
 from talka.core.stems import query_stems, stems
 
-CANDIDATES = 200  # how many matches are ranked; the index gives them in its own order beyond that
+CANDIDATES = 200  # how many matches are ranked: those in titles first
+WHOLE_TITLE = 6  # words up to which a title is also known as a whole
+WORDS = 12  # how many words of a question are heeded
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,13 @@ def entry_of(row: Any) -> SearchEntry:
     title, summary = how.title(row), how.summary(row)
     ecosystem = getattr(row, "ecosystem_id", None)
     public = how.public(row)
-    scope = [f"xk{row.kind().replace('.', '')}", "xhub" if ecosystem is None else f"xe{ecosystem}"]
+    marks = [_kind_mark(row.kind()), "xhub" if ecosystem is None else f"xe{ecosystem}"]
     if public:
-        scope.append("xpub")
-    text = stems(f"{title.lv} {summary.lv} {how.words(row)}", "lv") + stems(f"{title.en} {summary.en}", "en")
+        marks.append("xpub")
+    titles = [stems(title.lv, "lv"), stems(title.en, "en")]
+    marks += [f"xt{word}" for words in titles for word in words]
+    marks += [_whole(words) for words in titles if 0 < len(words) <= WHOLE_TITLE]
+    text = [*titles[0], *stems(f"{summary.lv} {how.words(row)}", "lv"), *titles[1], *stems(summary.en, "en")]
     return SearchEntry(
         kind=row.kind(),
         subject_id=row.pk,
@@ -66,8 +75,16 @@ def entry_of(row: Any) -> SearchEntry:
         summary_lv=summary.lv[:2000],
         summary_en=summary.en[:2000],
         url=row.get_absolute_url(),
-        stems=" ".join([*scope, *dict.fromkeys(text)]),
+        stems=" ".join(dict.fromkeys([*marks, *text])),
     )
+
+
+def _kind_mark(kind: str) -> str:
+    return f"xk{kind.replace('.', '')}"
+
+
+def _whole(words: Sequence[str]) -> str:
+    return "xq" + "".join(words)
 
 
 def follow(touches: Iterable[Touch]) -> None:
@@ -109,57 +126,78 @@ class Hit:
 
 
 def search(
-    text: str, *, ecosystem_id: int | None = None, public_only: bool = True, kind: str = "", limit: int = 50
+    text: str,
+    *,
+    ecosystem_id: int | None = None,
+    public_only: bool = True,
+    inside: Iterable[int] = (),
+    kind: str = "",
+    limit: int = 50,
 ) -> list[Hit]:
-    """Finds what holds every word of `text` (its stem, or a beginning of it for the last word), best first."""
-    groups = query_stems(text)
+    """Finds what holds every word of `text` (its stem, or a beginning of it for the last word), best first.
+
+    `ecosystem_id` narrows it down to one ecosystem and to what belongs to none, such as organisations. `public_only`
+    leaves out what is not public, save in the ecosystems `inside` which the asker stands.
+    """
+    groups = query_stems(text)[:WORDS]
     if not groups:
         return []
-    scope = [f"xe{ecosystem_id}"] if ecosystem_id is not None else []
+    scope = [[f"xe{ecosystem_id}", "xhub"]] if ecosystem_id is not None else []
     if public_only:
-        scope.append("xpub")
+        scope.append(["xpub", *(f"xe{each}" for each in sorted(inside))])
     if kind:
-        scope.append(f"xk{kind.replace('.', '')}")
-    found = SearchEntry.objects.in_bulk(_matching(groups, scope))
-    hits = [Hit(entry, _score(entry, groups)) for entry in found.values()]
+        scope.append([_kind_mark(kind)])
+    whole = sorted({_whole(stems(text, language)) for language in ("lv", "en")})
+    found = SearchEntry.objects.in_bulk(_matching(groups, whole, scope))
+    hits = [Hit(entry, _score(entry, groups, whole)) for entry in found.values()]
     return sorted(hits, key=lambda hit: (-hit.score, hit.entry.title_lv, hit.entry.pk))[:limit]
 
 
-def _matching(groups: Sequence[frozenset[str]], scope: Sequence[str]) -> list[int]:
+def _matching(
+    groups: Sequence[frozenset[str]], whole: Sequence[str], scope: Sequence[Sequence[str]]
+) -> list[int]:
+    """Ids of matching entries: those called exactly so, then those with every word in the title, then the others."""
+    postgresql = connection.vendor == "postgresql"
     # The last word may still be half typed: its beginning counts. The others are whole.
     last = len(groups) - 1
+    scopes = [_any(words, False, postgresql) for words in scope]
+    titled, anywhere = (
+        [_any([mark + word for word in sorted(group)], n == last, postgresql) for n, group in enumerate(groups)]
+        for mark in ("xt", "")
+    )
+    questions = [
+        (" & " if postgresql else " AND ").join([*parts, *scopes])
+        for parts in ([_any(whole, False, postgresql)], titled, anywhere)
+    ]
+    one = (
+        "select id from core_searchentry where to_tsvector('simple', stems) @@ to_tsquery('simple', %s) limit %s"
+        if postgresql
+        else "select rowid from core_search_fts where core_search_fts match %s limit %s"
+    )
+    # One question to the database, and the order of its three parts kept.
+    query = " union all ".join(f"select * from (select {n}, found.* from ({one}) found) part{n}" for n in range(3))
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            parts = [
-                "(" + " | ".join(f"'{s}'" + (":*" if n == last else "") for s in sorted(group)) + ")"
-                for n, group in enumerate(groups)
-            ]
-            query = " & ".join([*parts, *scope])
-            cursor.execute(
-                "select id from core_searchentry where to_tsvector('simple', stems) @@ to_tsquery('simple', %s)"
-                " limit %s",
-                [query, CANDIDATES],
-            )
-        else:
-            parts = [
-                "(" + " OR ".join(f'"{s}"' + ("*" if n == last else "") for s in sorted(group)) + ")"
-                for n, group in enumerate(groups)
-            ]
-            query = " AND ".join([*parts, *(f'"{s}"' for s in scope)])
-            cursor.execute(
-                "select rowid from core_search_fts where core_search_fts match %s limit %s", [query, CANDIDATES]
-            )
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(query, [value for question in questions for value in (question, CANDIDATES)])
+        rows = sorted(cursor.fetchall())
+    return list(dict.fromkeys(pk for _part, pk in rows))[:CANDIDATES]
 
 
-def _score(entry: SearchEntry, groups: Sequence[frozenset[str]]) -> float:
-    title = stems(entry.title_lv, "lv") + stems(entry.title_en, "en")
-    score = 0.0
+def _any(words: Iterable[str], beginning: bool, postgresql: bool) -> str:
+    """One of these words, in the language of the database's index."""
+    if postgresql:
+        return "(" + " | ".join(f"'{word}'" + (":*" if beginning else "") for word in words) + ")"
+    return "(" + " OR ".join(f'"{word}"' + ("*" if beginning else "") for word in words) + ")"
+
+
+def _score(entry: SearchEntry, groups: Sequence[frozenset[str]], whole: Iterable[str]) -> float:
+    held = set(entry.stems.split())
+    title = {word[2:] for word in held if word.startswith("xt")}
+    score = 5.0 if not held.isdisjoint(whole) else 0.0
     for group in groups:
-        if any(word in group for word in title):
+        if not title.isdisjoint(group):
             score += 3
         elif any(word.startswith(tuple(group)) for word in title):
             score += 2
-        elif set(entry.stems.split()) & group:
+        elif not held.isdisjoint(group):
             score += 1
     return score + 1 / (1 + len(title))
