@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.urls import Resolver404, resolve
@@ -120,10 +120,13 @@ def _refuse_taken_address(code: str) -> None:
         )
 
 
-def _save(row: Any, values: Mapping[str, Any]) -> Any:
+N = TypeVar("N", Domain, Mission, Policy, Ecosystem)
+
+
+def _save(row: N, values: Mapping[str, Any]) -> N:
     """Sets columns and saves, or says which column is wrong and what would be right."""
     for name, value in values.items():
-        column = row._meta.get_field(name)
+        column: Any = row._meta.get_field(name)
         setattr(row, name, column.get_default() if value is None and not column.null else value)
     try:
         row.full_clean()
@@ -133,7 +136,8 @@ def _save(row: Any, values: Mapping[str, Any]) -> Any:
             holder = type(row).objects.get(code=row.code)
             said = _("“%(code)s” is already the code of “%(title)s”; choose another.")
             raise Invalid(said % {"code": row.code, "title": holder}, field="code") from None
-        label = "" if name == "__all__" else f"{row._meta.get_field(name).verbose_name}: "
+        refused: Any = None if name == "__all__" else row._meta.get_field(name)
+        label = f"{refused.verbose_name}: " if refused else ""
         raise Invalid(f"{label}{' '.join(messages)}", field=None if name == "__all__" else name) from None
     row.save()
     return row

@@ -20,7 +20,7 @@ from talka.core import search
 from talka.core.actions import Hub, Invalid, action
 from talka.core.bilingual import Text
 from talka.core.locking import check
-from talka.core.models import Noun, Report
+from talka.core.models import Report
 from talka.core.search import searchable
 from talka.core.stems import fold
 from talka.domains.models import Ecosystem
@@ -118,7 +118,7 @@ def merge(duplicate: Organisation, *, by: Any, into: Organisation) -> Organisati
                     "%(label)s: %(mine)s and %(theirs)s. Two different ones mean two organisations;"
                     " correct one of them first."
                 )
-                % {"label": Organisation._meta.get_field(name).verbose_name, "mine": mine, "theirs": theirs},
+                % {"label": _label(Organisation, name), "mine": mine, "theirs": theirs},
                 field="into",
             )
     if duplicate in queries.above(into):
@@ -146,12 +146,11 @@ def merge(duplicate: Organisation, *, by: Any, into: Organisation) -> Organisati
 
 def _follow(duplicate: Organisation, survivor: Organisation) -> None:
     """Re-points every row of every room from one organisation to the other."""
-    for relation in Organisation._meta.related_objects:
-        column = relation.field
-        for row in relation.related_model._base_manager.filter(**{column.name: duplicate}).order_by("pk"):
+    for model, name in queries.keys_to(Organisation):
+        for row in model._base_manager.filter(**{name: duplicate}).order_by("pk"):
             if isinstance(row, Organisation) and row.pk == survivor.pk:
                 continue  # the survivor's own columns are settled by `merge`
-            setattr(row, column.name, survivor)
+            setattr(row, name, survivor)
             if not _is_there_already(row):
                 row.save()
                 continue
@@ -166,22 +165,22 @@ def _follow(duplicate: Organisation, survivor: Organisation) -> None:
             row.delete()
 
 
-def _is_there_already(row: Noun) -> bool:
+def _is_there_already(row: models.Model) -> bool:
     """Whether saving the row would break a constraint that lets it exist only once."""
     try:
         row.validate_unique()
         for constraint in row._meta.constraints:
             if isinstance(constraint, models.UniqueConstraint):
-                constraint.validate(type(row), row)
+                constraint.validate(type(row), row)  # type: ignore[attr-defined]  # there since Django 4.1
     except ValidationError:
         return True
     return False
 
 
-def _dependent(row: Noun) -> models.Model | None:
+def _dependent(row: models.Model) -> models.Model | None:
     """A row that refers to this one, if there is any."""
-    for relation in row._meta.related_objects:
-        found = relation.related_model._base_manager.filter(**{relation.field.name: row}).first()
+    for model, name in queries.keys_to(type(row)):
+        found = model._base_manager.filter(**{name: row}).first()
         if found is not None:
             return found
     return None
@@ -619,13 +618,19 @@ def _free_code(model: type[Organisation] | type[Person], text: str) -> str:
     )
 
 
+def _label(model: type[models.Model], name: str) -> str:
+    """What a column is called in the reader's language."""
+    column: Any = model._meta.get_field(name)
+    return str(column.verbose_name)
+
+
 def _validate(row: models.Model, leave_out: Iterable[str] = ()) -> None:
     """Checks lengths, choices and uniqueness; raises Invalid for the first column that is wrong."""
     try:
         row.full_clean(exclude=set(leave_out), validate_constraints=False)
     except ValidationError as error:
         name, messages = next(iter(error.message_dict.items()))
-        label = "" if name == "__all__" else f"{row._meta.get_field(name).verbose_name}: "
+        label = "" if name == "__all__" else f"{_label(type(row), name)}: "
         raise Invalid(f"{label}{' '.join(messages)}", field=None if name == "__all__" else name) from None
 
 

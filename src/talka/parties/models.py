@@ -327,7 +327,7 @@ class AccountManager(BaseUserManager["Account"]):
         return self.get(email__iexact=username)
 
 
-class Account(AbstractBaseUser, Noun):  # type: ignore[misc]  # both are plain model bases
+class Account(AbstractBaseUser, Noun):
     """Who signs in. What it may do is told by its grants; whom it acts for, by its person's affiliations."""
 
     email = models.EmailField(_("e-mail"), unique=True)

@@ -272,7 +272,9 @@ def _decisions(request: HttpRequest) -> dict[str, str]:
     """What was decided about records that could mean several organisations: ROR id → decision."""
     prefix = "decision-"
     return {
-        name.removeprefix(prefix): value for name, value in request.POST.items() if name.startswith(prefix)
+        name.removeprefix(prefix): str(value)
+        for name, value in request.POST.items()
+        if name.startswith(prefix)
     }
 
 

@@ -51,7 +51,12 @@ PAGE = 50
 SHOWN = 100  # rows of a preview that are shown one by one; a page of thousands helps nobody
 OPTIONS = 300  # rows that are offered in a list to choose from; beyond that one types
 LONG = 200  # characters from which a text gets a box instead of a line
-EXPORTS = ("xlsx", "docx", "csv", "json")  # no PDF: in its narrow columns words break, and then it cannot come back
+EXPORTS = (
+    "xlsx",
+    "docx",
+    "csv",
+    "json",
+)  # no PDF: in its narrow columns words break, and then it cannot come back
 NEWEST = 3  # versions of a strategy, years of a plan that the index leads to
 
 
@@ -127,7 +132,7 @@ def _address(name: str, sheet: Sheet, parent: Any, *more: Any) -> str:
 def _signed_in(request: HttpRequest) -> Any:
     by = asker(request)
     if by is None:
-        raise Refused("web.reference", by, _("Sign in to edit reference data."))
+        raise Refused("web.reference", request.user, _("Sign in to edit reference data."))  # type: ignore[arg-type]
     return by
 
 

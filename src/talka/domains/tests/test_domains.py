@@ -58,7 +58,7 @@ class Someone:
 def test_who_may_keep_reference_data() -> None:
     anna, bruno, cilda = Someone(1, "domains.edit"), Someone(2, "domains.share"), Someone(3)
     kept, where = domain(), ecosystem()
-    verbs = [
+    verbs: list[tuple[Any, Any, dict[str, Any]]] = [
         (actions.add_domain, HUB, {"code": "x", "title_lv": "X"}),
         (actions.edit_domain, kept, {"title_lv": "X"}),
         (actions.add_mission, HUB, {"code": "x", "title_lv": "X"}),
@@ -71,14 +71,15 @@ def test_who_may_keep_reference_data() -> None:
             with pytest.raises(Refused):
                 verb(subject, by=who, **values)
         verb(subject, by=anna, **values)
-    for verb, row in (
+    made: list[tuple[Any, Any]] = [
         (actions.edit_mission, Mission.objects.get()),
         (actions.edit_policy, Policy.objects.get()),
-    ):
+    ]
+    for verb, row in made:
         with pytest.raises(Refused):
             verb(row, by=bruno, title_lv="Y")
         verb(row, by=anna, title_lv="Y")
-    assert Event.objects.filter(by_id=1).count() == len(verbs) + 2
+    assert Event.objects.filter(by_id=1).count() == len(verbs) + len(made)
 
 
 @pytest.mark.parametrize(

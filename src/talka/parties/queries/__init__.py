@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Model, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from talka.core.search import search
@@ -265,6 +265,12 @@ def work_of(organisation: Organisation, by: Any, limit: int = 12) -> list[Piece]
 def followers(organisation: Organisation) -> int:
     """How many rows of all rooms point to an organisation: what a merge would re-point."""
     return sum(
-        relation.related_model._base_manager.filter(**{relation.field.name: organisation}).count()
-        for relation in Organisation._meta.related_objects
+        model._base_manager.filter(**{name: organisation}).count() for model, name in keys_to(Organisation)
     )
+
+
+def keys_to(model: type[Model]) -> Iterator[tuple[type[Model], str]]:
+    """Every key of the house that points to a model, as the model that has it and its name there."""
+    for relation in model._meta.related_objects:
+        holder: Any = relation.related_model  # a model: names are resolved once all of them are loaded
+        yield holder, relation.field.name

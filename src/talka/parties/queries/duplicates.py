@@ -22,6 +22,10 @@ from talka.parties.queries import organisations, other_names
 
 ALIKE = 0.9  # likeness of two whole names, 0 to 1
 WORD_ALIKE = 0.8  # and of each pair of their words: institutes of one university differ in a single word
+# fmt: off
+COMPARED = ("name_lv", "name_en", "acronym", "code", "kind_of", "helix", "parent", "registration_number", "ror",
+            "website", "country", "withdrawn", "source")
+# fmt: on
 COMMON = 40  # a word that stands in more names than this brings nobody together
 
 # What a company is in law, before or after its name; it is not part of what the company is called.
@@ -79,25 +83,12 @@ def candidates() -> list[Candidate]:
 
 def compared(one: Organisation, other: Organisation) -> list[tuple[str, str, str]]:
     """Two organisations side by side: (what, in the one, in the other)."""
-    columns = (
-        "name_lv",
-        "name_en",
-        "acronym",
-        "code",
-        "kind_of",
-        "helix",
-        "parent",
-        "registration_number",
-        "ror",
-    )
-    columns += ("website", "country", "withdrawn", "source")
     rows = []
-    for name in columns:
-        column = Organisation._meta.get_field(name)
-        shown = [_shown(each, column) for each in (one, other)]
-        rows.append((str(column.verbose_name), *shown))
-    names = ["\n".join(other.name for other in other_names(each)) for each in (one, other)]
-    return [*rows, (_("Other names"), *names)]
+    for name in COMPARED:
+        column: Any = Organisation._meta.get_field(name)
+        rows.append((str(column.verbose_name), _shown(one, column), _shown(other, column)))
+    mine, theirs = ("\n".join(each.name for each in other_names(side)) for side in (one, other))
+    return [*rows, (_("Other names"), mine, theirs)]
 
 
 def _shown(organisation: Organisation, column: Any) -> str:

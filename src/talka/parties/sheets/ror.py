@@ -432,7 +432,7 @@ def apply(done: Preview, *, by: Any) -> list[Organisation]:
         for item, organisation in zip(
             [i for i in done.items if i.kind in (NEW, CHANGED)], touched, strict=True
         ):
-            ahead = {
+            ahead: dict[str, Any] = {
                 name: by_ror.get(getattr(item, name))
                 for name in ("parent", "successor")
                 if getattr(item, name)
@@ -457,7 +457,7 @@ def _carry_out(item: Item, *, by: Any) -> Organisation:
 def differences(item: Item) -> Iterator[tuple[str, str, str]]:
     """(column label, what is there, what would be) of one item, for the eye."""
     for name, value in item.values.items():
-        column = Organisation._meta.get_field(name)
+        column: Any = Organisation._meta.get_field(name)
         shown = dict(column.flatchoices).get(value, value) if column.flatchoices else value
         before = getattr(item.current, name, "") if item.current is not None else ""
         yield str(column.verbose_name), str(before or ""), str(_("yes") if shown is True else shown)

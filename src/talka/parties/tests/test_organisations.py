@@ -199,7 +199,7 @@ def test_a_row_that_the_survivor_has_already_is_not_kept_twice() -> None:
 def test_rows_of_every_room_above_follow() -> None:
     """Every key of the house that points to an organisation is re-pointed, known to this room or not."""
     stays, goes = make.organisation("stays"), make.organisation("goes")
-    keys = {(relation.related_model, relation.field.name) for relation in Organisation._meta.related_objects}
+    keys = set(queries.keys_to(Organisation))
     assert {model._meta.label for model, _name in keys} >= {"plan.Assignment", "portfolio.Participation"}
     measure = _measure()
     for part in ("responsible", "involved"):
@@ -238,6 +238,7 @@ def _measure() -> Any:
 def _least(label: str, **given: Any) -> dict[str, Any]:
     """Something for every column that must have something."""
     values: dict[str, Any] = {}
+    column: Any
     for column in _model(label)._meta.concrete_fields:
         if column.name in given:
             values[column.name] = given[column.name]
@@ -252,7 +253,7 @@ def _least(label: str, **given: Any) -> dict[str, Any]:
         elif isinstance(column, models.IntegerField):
             values[column.name] = 2023
         elif isinstance(column, models.ForeignKey):
-            parent = column.related_model._meta.label
+            parent = column.remote_field.model._meta.label
             values[column.name] = _save(_model(parent)(**_least(parent, **given)))
         else:
             values[column.name] = "1"

@@ -142,7 +142,7 @@ def test_a_role_is_given_once_and_taken_away() -> None:
     assert cilda.may("plan.edit", elsewhere.pk)
     refused("role", actions.grant, cilda, role="coordinator")
     assert actions.revoke(given, by=SYSTEM) == cilda
-    assert list(cilda.grants.values_list("role", "ecosystem")) == [("coordinator", None)]
+    assert [(each.role, each.ecosystem) for each in cilda.grants.all()] == [("coordinator", None)]
 
 
 def test_only_known_roles_are_given_and_an_administrator_keeps_the_whole_hub() -> None:
