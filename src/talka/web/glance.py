@@ -96,7 +96,7 @@ def timeline(plan: Plan, today: date, language: str) -> Any:
         for measure in measures[:BARS]
     ]
     first = min([date(plan.year, 1, 1), *(row.start for row in rows if row.start)])
-    last = max([date(plan.year, 12, 31), *(row.window[1] for row in rows if row.window)])
+    last = max([date(plan.year, 12, 31), *(row.due.last for row in rows if row.due)])
     return charts.gantt(rows, first, last, today, title=_("The plan of %(year)d over time") % {"year": plan.year}, lang=language)
 
 
