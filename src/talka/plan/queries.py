@@ -9,22 +9,23 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from talka.core import attachments
-from talka.core.models import Attachment, Report, ReportState, SearchEntry
+from talka.core.models import Attachment, Event, Report, ReportState, SearchEntry
 from talka.core.stems import query_stems
 from talka.core.values import Period, Precision, plain
 from talka.domains.models import Ecosystem
-from talka.parties.models import Organisation, OtherName
+from talka.parties.models import Account, Affiliation, Organisation, OtherName
+from talka.parties.roles import ROLES
 from talka.plan import rules
 from talka.plan.models import (
     UNDONE,
@@ -36,6 +37,7 @@ from talka.plan.models import (
     Part,
     Plan,
     PlanState,
+    Reminder,
     Section,
 )
 from talka.strategy.models import Priority, Strategy, StrategyState
@@ -110,6 +112,12 @@ def priorities(strategy: Strategy) -> QuerySet[Priority]:
 def sections(plan: Plan) -> QuerySet[Section]:
     """The sections of a plan in their order."""
     return Section.objects.filter(plan=plan).select_related("plan__ecosystem", "priority__direction")
+
+
+def last_event(ecosystem_id: int) -> tuple[int, int]:
+    """Grows whenever something happens in an ecosystem or to what all share: what was reckoned before it is old."""
+    within = (Event.objects.filter(ecosystem_id=each).order_by("-id") for each in (ecosystem_id, None))
+    return tuple(found.values_list("pk", flat=True).first() or 0 for found in within)  # type: ignore[return-value]
 
 
 # ---------------------------------------------------------------- measures
@@ -202,10 +210,12 @@ def narrowed(
     state: str = "",
     institution: int | None = None,
     direction: str = "",
+    section: str = "",
     text: str = "",
     today: date | None = None,
 ) -> QuerySet[Measure]:
-    """Measures that fit the filters of the plan's page. `state` is a state or "late"; `direction` its number."""
+    """Measures that fit the filters of the plan's page. `state` is a state or "late"; `direction` and `section`
+    are numbers."""
     if state == "late":
         found = found.filter(late(today))
     elif state:
@@ -216,6 +226,8 @@ def narrowed(
         )
     if direction:
         found = found.filter(section__direction_number=direction)
+    if section:
+        found = found.filter(section__number=section)
     if text.strip():
         entries = SearchEntry.objects.filter(kind=Measure.kind())
         for group in query_stems(text):
@@ -231,6 +243,16 @@ def institutions_in(plan: Plan) -> QuerySet[Organisation]:
     """The institutions that have a part in a plan, by name."""
     parts = Assignment.objects.filter(measure__plan=plan).values("organisation_id")
     return Organisation.objects.filter(pk__in=parts).order_by("acronym", "name_lv")
+
+
+def suggestions(limit: int = 500) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What may be written into a cell of institutions and of sources of funding: spelling and full name."""
+    institutions = Organisation.objects.filter(merged_into=None).order_by("acronym", "name_lv")[:limit]
+    sources = FundingSource.objects.order_by("acronym", "title_lv")[:limit]
+    return (
+        [(printed_organisation(each), each.name) for each in institutions],
+        [(each.printed, each.title) for each in sources],
+    )
 
 
 def versions(measure: Measure) -> QuerySet[Measure]:
@@ -301,6 +323,17 @@ def measure_of(report: Report) -> Measure | None:
     return Measure.objects.select_related("plan__ecosystem", "section").filter(pk=report.about_id).first()
 
 
+def readable_reports(measure: Measure, by: Any) -> QuerySet[Report]:
+    """The reports on a measure that this reader may see: outsiders see what was accepted."""
+    found = reports(measure)
+    return found if may_see_reports(by, measure) else found.filter(state=ReportState.ACCEPTED)
+
+
+def may_see_reports(by: Any, measure: Measure) -> bool:
+    """Whether this reader sees reports that are not accepted, and their files: the team, and who reported."""
+    return hasattr(by, "may") and (rules.may_see_drafts(by, measure) or rules.may_report(by, measure))
+
+
 def waiting_reports(ecosystem: Ecosystem) -> QuerySet[Report]:
     """Reports on measures that the coordinator has still to accept or return, oldest first."""
     return Report.objects.filter(
@@ -317,6 +350,92 @@ def to_report(organisations: Iterable[int], today: date | None = None) -> QueryS
         )
         .select_related("plan__ecosystem", "section")
         .order_by("due_on", "plan__year", "order", "id")
+    )
+
+
+# ---------------------------------------------------------------- whom to write to
+
+
+def officers(organisations: Iterable[int], today: date) -> list[tuple[Account, int, int | None]]:
+    """Accounts that report for these institutions: the account, the institution, the ecosystem (None: any)."""
+    roles = [code for code, role in ROLES.items() if "plan.report" in role.permissions]
+    rows = (
+        Affiliation.objects.filter(
+            Q(starts=None) | Q(starts__lte=today),
+            Q(ends=None) | Q(ends__gte=today),
+            organisation_id__in=list(organisations),
+            person__account__is_active=True,
+            person__account__grants__role__in=roles,
+        )
+        .select_related("person__account")
+        .annotate(where=F("person__account__grants__ecosystem_id"))
+        .order_by("person__account__pk", "id")
+    )
+    return [(row.person.account, row.organisation_id, row.where) for row in rows]
+
+
+def coordinators(ecosystem_id: int) -> list[Account]:
+    """Accounts that coordinate this ecosystem; where there are none, those that coordinate the whole hub."""
+    roles = [code for code, role in ROLES.items() if "plan.coordinate" in role.permissions]
+    found = (
+        Account.objects.filter(is_active=True, grants__role__in=roles)
+        .select_related("person")
+        .distinct()
+        .order_by("pk")
+    )
+    return list(found.filter(grants__ecosystem_id=ecosystem_id)) or list(
+        found.filter(grants__ecosystem_id=None)
+    )
+
+
+def occasion(due: date, today: date) -> str:
+    """On which occasion a letter about an undone measure is due today; empty if on none."""
+    days = (due - today).days
+    if days < 0:
+        return f"late-{today:%Y-%m}"
+    return "due-7" if days <= 7 else "due-30" if days <= 30 else ""
+
+
+def reminders_due(today: date) -> dict[tuple[Account, str], list[Measure]]:
+    """The measures about which an account is to be written to, by account and occasion; what was noted is left out."""
+    parts = (
+        Assignment.objects.filter(
+            part=Part.RESPONSIBLE,
+            measure__plan__state=PlanState.ADOPTED,
+            measure__state__in=UNDONE,
+            measure__due_on__lte=today + timedelta(days=30),
+            organisation__affiliations__person__account__is_active=True,
+        )
+        .select_related("measure__plan__ecosystem")
+        .order_by("measure__due_on", "measure_id")
+        .distinct()
+    )
+    by_institution: dict[int, list[Measure]] = {}
+    for part in parts:
+        by_institution.setdefault(part.organisation_id, []).append(part.measure)
+    found: dict[tuple[Account, str], dict[int, Measure]] = {}
+    for account, institution, where in officers(by_institution, today):
+        for measure in by_institution[institution]:
+            if measure.due_on is not None and where in (None, measure.ecosystem_id):
+                found.setdefault((account, occasion(measure.due_on, today)), {})[measure.pk] = measure
+    noted = set(
+        Reminder.objects.filter(occasion__in={key[1] for key in found}).values_list(
+            "account_id", "occasion", "measure_id"
+        )
+    )
+    left = {
+        key: [each for pk, each in rows.items() if (key[0].pk, key[1], pk) not in noted]
+        for key, rows in found.items()
+    }
+    return {key: rows for key, rows in left.items() if rows}
+
+
+def reminders_waiting(account_id: int) -> list[Reminder]:
+    """Reminders of an account whose letter has not gone out yet."""
+    return list(
+        Reminder.objects.filter(account_id=account_id, sent_at=None)
+        .select_related("measure__plan__ecosystem", "account__person")
+        .order_by("occasion", "measure__due_on", "id")
     )
 
 
