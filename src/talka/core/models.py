@@ -257,7 +257,7 @@ class Report(Noun):
         indexes: ClassVar = [
             models.Index(fields=["about_kind", "about_id", "-as_of", "-id"], name="report_about"),
             models.Index(fields=["ecosystem_id", "state", "-id"], name="report_state"),
-            models.Index(fields=["ecosystem_id", "series", "as_of"], name="report_series"),
+            models.Index(fields=["ecosystem_id", "series", "state", "as_of"], name="report_series"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-as_of', '-id'],
-                'indexes': [models.Index(fields=['about_kind', 'about_id', '-as_of', '-id'], name='report_about'), models.Index(fields=['ecosystem_id', 'state', '-id'], name='report_state'), models.Index(fields=['ecosystem_id', 'series', 'as_of'], name='report_series')],
+                'indexes': [models.Index(fields=['about_kind', 'about_id', '-as_of', '-id'], name='report_about'), models.Index(fields=['ecosystem_id', 'state', '-id'], name='report_state'), models.Index(fields=['ecosystem_id', 'series', 'state', 'as_of'], name='report_series')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('state', 'submitted')), models.Q(models.Q(('state', 'submitted'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='report_decided_when_not_submitted'), models.CheckConstraint(condition=models.Q(('text', ''), ('value', None), _negated=True), name='report_says_something'), models.UniqueConstraint(condition=models.Q(('state', 'accepted')), fields=('about_kind', 'about_id', 'series', 'period'), name='report_accepted_once')],
             },
         ),
