@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -442,9 +442,10 @@ def test_reports_are_paged() -> None:
     target = Target.objects.get()
     with acting():
         for number in range(51):
+            day = date(2023, 1, 1) + timedelta(days=number)
             Report(
                 about_kind="strategy.target", about_id=target.pk, ecosystem_id=eco.pk, series=target.series,
-                period="2023", as_of="2023-12-31", value=number, text=f"teksts {number:03}", state="accepted",
+                period=str(day), as_of=day, value=number, text=f"teksts {number:03}", state="accepted",
                 by_name="Bruno", submitted_at=timezone.now(), decided_at=timezone.now(),
             ).save()  # fmt: skip
     first = Client().get("/lv/bees/strategy/targets/posts-0/").content.decode()
@@ -453,15 +454,16 @@ def test_reports_are_paged() -> None:
     assert ("teksts 050" in second, "teksts 000" in second) == (False, True)
 
 
-ADDRESS: Callable[[Strategy], str] = lambda strategy: strategy.get_absolute_url().partition("/bees/")[2]  # noqa: E731 -- a line
+def address(strategy: Strategy) -> str:
+    return strategy.get_absolute_url().partition("/bees/")[2]
 
 
 def test_the_version_in_force_keeps_the_plain_address() -> None:
     eco = draw.ecosystem()
     one = draw.in_force(draw.small(eco))
     two = actions.draft_from(one, by=SYSTEM)
-    assert (ADDRESS(one), ADDRESS(two)) == ("strategy/", "strategy/?version=2")
+    assert (address(one), address(two)) == ("strategy/", "strategy/?version=2")
     draw.in_force(two)
     one.refresh_from_db()
-    assert (ADDRESS(one), ADDRESS(two)) == ("strategy/?version=1", "strategy/")
+    assert (address(one), address(two)) == ("strategy/?version=1", "strategy/")
     assert one.state == StrategyState.SUPERSEDED
