@@ -13,9 +13,8 @@ from django.utils.translation import override
 from talka.core.actions import VERBS
 from talka.core.indicators import INDICATORS
 from talka.core.lint import RULES
-from talka.core.rules import PERMISSIONS
 from talka.core.sheets import SHEETS
-from talka.parties.roles import ROLES
+from talka.parties.roles import matrix_markdown
 
 MADE = "<!-- made by `talka docs`; change the code instead -->\n\n"
 
@@ -25,7 +24,7 @@ def pages() -> dict[str, str]:
     with override("en"):
         made = {
             "indicators.md": _indicators(),
-            "permissions.md": _permissions(),
+            "permissions.md": matrix_markdown(),
             "verbs.md": _verbs(),
             "lint-rules.md": _lint_rules(),
             "sheets.md": _sheets(),
@@ -55,21 +54,6 @@ def _indicators() -> str:
     return (
         "# Indicators\n\nNumbers that the rooms provide. A target names one by its code; a target that names none is read"
         " from what people report.\n\n" + _table(["Code", "Indicator", "Latvian", "Unit", "What is counted"], rows)
-    )
-
-
-def _permissions() -> str:
-    roles = list(ROLES.values())
-    sentences = "".join(f"- **{role.label}** (`{role.code}`). {role.sentence}\n" for role in roles)
-    rows = [
-        (f"`{code}`", label, *("●" if code in role.permissions else "" for role in roles))
-        for code, label in sorted(PERMISSIONS.items())
-    ]
-    return (
-        "# Roles and permissions\n\nA role is held in one ecosystem or in the whole hub.\n\n"
-        + sentences
-        + "\n"
-        + _table(["Permission", "What it permits", *(role.code for role in roles)], rows)
     )
 
 

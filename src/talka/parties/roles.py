@@ -39,7 +39,7 @@ _COORDINATOR = _OFFICER | {
     "portfolio.edit",
     "domains.share",
 }
-_ADMINISTRATOR = _COORDINATOR | {"domains.edit", "parties.administer", "core.audit"}
+_ADMINISTRATOR = _COORDINATOR | {"domains.edit", "parties.administer"}
 
 ROLES: dict[str, Role] = {
     role.code: role
@@ -78,7 +78,7 @@ ROLES: dict[str, Role] = {
             "administrator",
             _("Administrator of the hub"),
             _(
-                "Keeps the hub's reference data, accounts and roles, and checks the record; has the rights of a"
+                "Keeps the hub's reference data, accounts and roles; has the rights of a"
                 " coordinator so as to help out, and every act is on record under his or her own name."
             ),
             _ADMINISTRATOR,
