@@ -71,7 +71,8 @@ def organisations(request: HttpRequest) -> HttpResponse:
     helix = helix if helix in Helix.values else ""
     kind = kind if kind in OrganisationKind.values else ""
     counts = queries.helix_counts()
-    page = Paginator(queries.narrowed(text[:200], helix, kind), PAGE).get_page(request.GET.get("page"))
+    keys = queries.in_order(queries.narrowed(text[:200], helix, kind))
+    page = Paginator(keys, PAGE).get_page(request.GET.get("page"))
     picture = charts.bars(
         [
             charts.Bar(
@@ -93,6 +94,7 @@ def organisations(request: HttpRequest) -> HttpResponse:
                 "Ministries, research, companies, associations and hospitals that the ecosystems are made of."
             ),
             "page": page,
+            "rows": queries.by_keys(page.object_list),
             "total": sum(counts.values()),
             "picture": picture,
             "text": text,

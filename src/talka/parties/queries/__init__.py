@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count, Model, Prefetch, Q, QuerySet
 from django.utils import timezone
 
+from talka.core.bilingual import Text
 from talka.core.search import search
 from talka.core.stems import fold
 from talka.parties.models import Account, Affiliation, Grant, Helix, Organisation, Person, Token
@@ -50,6 +51,32 @@ def helix_counts() -> dict[str, int]:
         .values_list("helix", "count")
     )
     return {helix: counted.get(helix, 0) for helix in Helix.values}
+
+
+# What follows its plain letter in the Latvian alphabet, and what is only a shade of it.
+_LETTERS = {letter: f"{plain}~" for letter, plain in zip("čģķļņšž", "cgklnsz", strict=True)}
+
+
+def alphabetical(name: str) -> tuple[str, str]:
+    """A key that sorts names as a Latvian dictionary does: č after c, š after s, ā with a.
+
+    Databases cannot be asked: SQLite sorts by bytes, and what PostgreSQL does depends on how it was set up.
+    """
+    letters = name.casefold()
+    return "".join(_LETTERS.get(letter) or fold(letter) for letter in letters), letters
+
+
+def in_order(found: QuerySet[Organisation]) -> list[int]:
+    """Primary keys of organisations by their names in the reader's language. One query, and no row is built."""
+    named = found.order_by().values_list("pk", "name_lv", "name_en")
+    return [pk for pk, *names in sorted(named, key=lambda row: (alphabetical(str(Text(*row[1:]))), row[0]))]
+
+
+def by_keys(keys: Iterable[int]) -> list[Organisation]:
+    """Organisations in the order of these primary keys."""
+    wanted = list(keys)
+    rows = organisations().in_bulk(wanted)
+    return [rows[pk] for pk in wanted if pk in rows]
 
 
 def parts(organisation: Organisation) -> QuerySet[Organisation]:
@@ -245,6 +272,7 @@ def shows_work(code: str, label: Any) -> Callable[[Work], Work]:
 class Piece:
     """One registered kind of work: how many rows there are, and the first of them."""
 
+    code: str
     label: str
     count: int
     rows: list[Any]
@@ -253,12 +281,12 @@ class Piece:
 def work_of(organisation: Organisation, by: Any, limit: int = 12) -> list[Piece]:
     """What every room that registered knows of an organisation; kinds without rows are left out."""
     pieces = []
-    for label, read in WORK.values():
+    for code, (label, read) in WORK.items():
         rows = read(organisation, by)
         first = list(rows[: limit + 1])
         if first:
             count = len(first) if len(first) <= limit else rows.count()
-            pieces.append(Piece(str(label), count, first[:limit]))
+            pieces.append(Piece(code.replace(".", "-"), str(label), count, first[:limit]))
     return pieces
 
 

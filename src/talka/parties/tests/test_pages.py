@@ -131,7 +131,7 @@ def test_the_list_costs_the_same_for_one_and_for_three(rows: int, django_assert_
     for number in range(rows):
         make.organisation(f"o{number}", name_lv=f"Vārds {number}", parent=whole)
     client = as_(None)
-    with django_assert_num_queries(3):  # sectors, count, rows
+    with django_assert_num_queries(3):  # sectors, names, rows
         client.get(reverse("organisations"))
     with django_assert_num_queries(5):  # and the search: index, entries
         client.get(reverse("organisations"), {"q": "vārdi"})
@@ -161,7 +161,7 @@ def test_the_list_is_narrowed_by_words_sector_and_kind() -> None:
     client = as_(None)
 
     def found(**query: str) -> list[str]:
-        return [row.code for row in client.get(reverse("organisations"), query).context["page"]]
+        return [row.code for row in client.get(reverse("organisations"), query).context["rows"]]
 
     assert found() == ["osi", "em"]
     assert found(q="salmiem") == ["osi", "em"]

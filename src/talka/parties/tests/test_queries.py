@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django.utils.translation import override
 
 from talka.core.actions import SYSTEM
 from talka.parties import actions, queries
@@ -108,6 +109,30 @@ def test_words_find_names_whatever_their_endings_and_diacritics() -> None:
     }
     assert codes(queries.narrowed("", helix="public", kind="authority")) == ["bmc", "osi"]
     assert codes(queries.narrowed("", helix="science")) == []
+
+
+def test_names_stand_as_in_a_latvian_dictionary_in_the_readers_language() -> None:
+    names = [
+        "Zāļu",
+        "Šķēres",
+        "Sabiedrība",
+        "Ķīmija",
+        "Krāsa",
+        "ābece",
+        "Abava",
+        "Čiekurs",
+        "Cukurs",
+        "Žagari",
+    ]
+    for number, name in enumerate(names):
+        make.organisation(f"o{number}", name_lv=name, name_en=f"{9 - number} English")
+    with override("lv"):
+        found = queries.by_keys(queries.in_order(queries.organisations()))
+        assert [each.name for each in found] == [
+            "Abava", "ābece", "Cukurs", "Čiekurs", "Krāsa", "Ķīmija", "Sabiedrība", "Šķēres", "Zāļu", "Žagari"
+        ]  # fmt: skip
+    found = queries.by_keys(queries.in_order(queries.organisations()))
+    assert [each.name for each in found] == [f"{number} English" for number in range(10)]
 
 
 def test_sectors_are_counted_without_duplicates() -> None:
