@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from talka.api.root import openapi
 from talka.cli import talka
 from talka.documents import reference
 
@@ -15,9 +16,9 @@ from talka.documents import reference
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs/generated"))
 @click.option("--check", is_flag=True, help="Write nothing; status 1 if a file is out of date.")
 def docs(folder: Path, check: bool) -> None:
-    """Write the tables of indicators, roles, lint rules, sheets and commands into FOLDER."""
+    """Write the tables of indicators, roles, lint rules, sheets and verbs, and the API's schema, into FOLDER."""
     stale = []
-    for name, text in reference.pages().items():
+    for name, text in {**reference.pages(), "openapi.json": openapi()}.items():
         path = folder / name
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue

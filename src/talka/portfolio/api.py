@@ -53,7 +53,15 @@ table(
     parent=here,
     names={"funding": "funding_sources"},
 )
-table(router, "portfolio.kpis", KPIS, name="Kpi", where=InEcosystem, parent=here)
+table(
+    router,
+    "portfolio.kpis",
+    KPIS,
+    name="Kpi",
+    where=InEcosystem,
+    parent=here,
+    remove=actions.remove_kpi,
+)
 table(
     router,
     "portfolio.partnerships",
@@ -95,14 +103,6 @@ def standings(
     project = one_of(queries.whole(queries.projects(domains.enter(request, ecosystem))), "code", code)
     assert isinstance(project, Project)
     return page(queries.standings(project), limit, offset, _standing)
-
-
-@router.delete(KPIS + "/{int:id}", response={204: None})
-def remove_kpi(request: HttpRequest, ecosystem: str, id: int, revision: int) -> Any:  # noqa: A002 -- the name in the address
-    """Removes an indicator on which nobody has reported."""
-    row = _kpi(request, ecosystem, id)
-    with holding(row, revision):
-        actions.remove_kpi(row, by=actor(request))
 
 
 class KpiReportIn(ReportIn):

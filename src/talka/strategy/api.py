@@ -38,7 +38,6 @@ from talka.core.api import (
 )
 from talka.core.indicators import INDICATORS
 from talka.core.models import Report
-from talka.core.sheets import SHEETS
 from talka.domains import queries as domains
 from talka.network.models import Niche
 from talka.parties.models import Organisation
@@ -156,8 +155,9 @@ def draft(request: HttpRequest, ecosystem: str, given: VersionNew) -> Any:
         raise Invalid(
             _("A new version needs a title and its years, or another version to copy."), field="title"
         )
-    years = {"starts": given.starts, "ends": given.ends}
-    return _version(actions.found(eco, by=by, **years, **_columns(title=given.title, mission=given.mission)))
+    values: dict[str, Any] = {"starts": given.starts, "ends": given.ends}
+    values |= _columns(title=given.title, mission=given.mission)
+    return _version(actions.found(eco, by=by, **values))
 
 
 @router.patch(VERSION, response=VersionOut)
@@ -249,28 +249,17 @@ PARTS = {
     "targets": "DeclaredTarget",
     "levers": "Lever",
 }
-for _name, _row in PARTS.items():
+for _name, _called in PARTS.items():
     table(
         router,
         f"strategy.{_name}",
         f"{VERSION}/{_name}",
-        name=_row,
+        name=_called,
         where=InVersion,
         parent=_here,
         special=SHARES if _name in ("priorities", "targets") else None,
+        remove=actions.remove,
     )
-
-
-@router.delete(VERSION + "/{part}/{code}", response={204: None})
-def remove_part(
-    request: HttpRequest, ecosystem: str, version: str, part: str, code: str, revision: int
-) -> Any:
-    """Removes an obstacle, direction, priority, target or lever from a draft."""
-    if part not in PARTS:
-        raise Http404(_("A version has %(parts)s.") % {"parts": ", ".join(PARTS)})
-    row = one_of(SHEETS[f"strategy.{part}"].rows(version_of(request, ecosystem, version)), "code", code)
-    with holding(row, revision):
-        actions.remove(row, by=actor(request))
 
 
 # ---------------------------------------------------------------- targets and where they stand
@@ -643,7 +632,8 @@ def _reported(row: Report) -> dict[str, Any]:
 
 
 def _shares(given: SharesIn) -> dict[Any, Decimal]:
-    known: dict[str, Any] = {each.code: each for each in [*domains.domains(), *domains.missions()]}
+    served: list[Any] = [*domains.domains(), *domains.missions()]
+    known = {each.code: each for each in served}
     if unknown := sorted(given.shares.keys() - known.keys()):
         told = {"codes": ", ".join(unknown), "known": ", ".join(known)}
         raise Invalid(_("Not known: %(codes)s. A share goes to one of: %(known)s.") % told, field="shares")
@@ -654,7 +644,7 @@ def _chosen(rows: Any, codes: list[str] | None, field: str) -> list[Any] | None:
     """The rows with these codes, in their order; None stays None. Raises Invalid naming those that are not there."""
     if codes is None:
         return None
-    found = {row.code: row for row in rows.filter(code__in=codes)}
+    found: dict[str, Any] = {row.code: row for row in rows.filter(code__in=codes)}
     if unknown := [code for code in codes if code not in found]:
         raise Invalid(_("Not known: %(codes)s.") % {"codes": ", ".join(unknown)}, field=field)
     return [found[code] for code in codes]
