@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.core.mail import EmailMessage
 from django.db.models import Max, prefetch_related_objects
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -867,23 +866,24 @@ def unlock_report(report: Report, *, by: Any, comment: str) -> Report:
 
 
 @action(needs=is_system)
-def remind(
-    account: Account,
-    *,
-    by: Any,
-    measures: Sequence[Measure],
-    occasion: str,
-    subject: str,
-    body: str,
-    now: datetime,
-) -> list[Reminder]:
-    """Sends one letter about measures to an account and notes it, so that it is never sent again."""
-    made = bulk.create(
-        Reminder(measure=measure, account=account, occasion=occasion, sent_at=now) for measure in measures
+def remind(account: Account, *, by: Any, measures: Sequence[Measure], occasion: str) -> list[Reminder]:
+    """Notes that an account is to be written to about measures; the letter follows. Once for each occasion."""
+    known = set(
+        Reminder.objects.filter(account=account, occasion=occasion).values_list("measure_id", flat=True)
     )
-    # Sent last: if it cannot be, the notes go too and the next run tries again.
-    EmailMessage(subject, body, to=[account.email]).send()
-    return made
+    return bulk.create(
+        Reminder(measure=measure, account=account, occasion=occasion)
+        for measure in measures
+        if measure.pk not in known
+    )
+
+
+@action(needs=is_system)
+def note_sent(account: Account, *, by: Any, reminders: Sequence[Reminder], now: datetime) -> list[Reminder]:
+    """Notes that the letter about these reminders went out."""
+    for reminder in reminders:
+        reminder.sent_at = now
+    return bulk.update(reminders, ["sent_at"])
 
 
 # ---------------------------------------------------------------- what is refused

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from talka.core.bilingual import Bilingual
 from talka.core.models import Noun, Report
@@ -25,10 +26,10 @@ from talka.strategy.models import Priority, Strategy
 
 
 class PlanState(models.TextChoices):
-    DRAFT = "draft", _("draft")
-    ADOPTED = "adopted", _("adopted")
-    CLOSED = "closed", _("closed")
-    SUPERSEDED = "superseded", _("superseded")
+    DRAFT = "draft", pgettext_lazy("plan", "draft")
+    ADOPTED = "adopted", pgettext_lazy("plan", "adopted")
+    CLOSED = "closed", pgettext_lazy("plan", "closed")
+    SUPERSEDED = "superseded", pgettext_lazy("plan", "superseded")
 
 
 class Plan(Noun):
@@ -165,10 +166,10 @@ class FundingSource(Noun):
 class MeasureState(models.TextChoices):
     """The life of a measure. "Late" is not a state: it is what any undone measure is after its deadline."""
 
-    PLANNED = "planned", _("planned")
-    UNDER_WAY = "under_way", _("under way")
-    DONE = "done", _("done")
-    DROPPED = "dropped", _("dropped")
+    PLANNED = "planned", pgettext_lazy("measure", "planned")
+    UNDER_WAY = "under_way", pgettext_lazy("measure", "under way")
+    DONE = "done", pgettext_lazy("measure", "done")
+    DROPPED = "dropped", pgettext_lazy("measure", "dropped")
 
 
 UNDONE = (MeasureState.PLANNED, MeasureState.UNDER_WAY)
@@ -407,15 +408,22 @@ class Claim(Noun):
 
 
 class Reminder(Noun):
-    """A letter about a measure that an account was sent; kept so that none is sent twice."""
+    """That an account is written to about a measure on some occasion; kept so that no letter is written twice.
+
+    Occasions: "due-30" and "due-7" days before the deadline, "late-2024-02" once a month after it, "report-12" when
+    that report was handed in, "returned-12" when it was returned.
+    """
 
     measure = models.ForeignKey(Measure, on_delete=models.CASCADE, related_name="reminders")
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="reminders")
-    occasion = models.CharField(_("occasion"), max_length=20)  # "due-30", "due-7", "late-2024-02"
-    sent_at = models.DateTimeField(_("sent"))
+    occasion = models.CharField(_("occasion"), max_length=40)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["id"]
+        indexes: ClassVar = [
+            models.Index(fields=["account"], condition=Q(sent_at=None), name="reminder_waiting"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["measure", "account", "occasion"], name="reminder_once")
         ]

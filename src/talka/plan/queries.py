@@ -114,10 +114,10 @@ def sections(plan: Plan) -> QuerySet[Section]:
     return Section.objects.filter(plan=plan).select_related("plan__ecosystem", "priority__direction")
 
 
-def last_event(ecosystem_id: int) -> tuple[int, int]:
-    """Grows whenever something happens in an ecosystem or to what all share: what was reckoned before it is old."""
+def last_event(ecosystem_id: int) -> str:
+    """Differs once something happened in an ecosystem or to what all share: what was reckoned before it is old."""
     within = (Event.objects.filter(ecosystem_id=each).order_by("-id") for each in (ecosystem_id, None))
-    return tuple(found.values_list("pk", flat=True).first() or 0 for found in within)  # type: ignore[return-value]
+    return "-".join(str(found.values_list("pk", flat=True).first()) for found in within)
 
 
 # ---------------------------------------------------------------- measures
@@ -384,7 +384,7 @@ def coordinators(ecosystem_id: int) -> list[Account]:
         .order_by("pk")
     )
     return list(found.filter(grants__ecosystem_id=ecosystem_id)) or list(
-        found.filter(grants__ecosystem_id=None)
+        found.filter(grants__ecosystem=None)
     )
 
 

@@ -46,6 +46,6 @@ def is_a_report_on_a_measure(by: Any, subject: Any) -> bool:
 may_edit = edits | is_system
 may_coordinate = coordinates | is_system
 may_adopt = coordinates | decides | is_system
-may_report = (reports & from_responsible_institution) | coordinates | is_system
+may_report = is_system | coordinates | (reports & from_responsible_institution)
 may_judge = (coordinates & is_a_report_on_a_measure) | is_system
 may_see_drafts = sees_drafts | is_system

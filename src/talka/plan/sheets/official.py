@@ -276,15 +276,19 @@ class PlanFile:
         problems = [{"place": problem.place, "message": problem.message} for problem in self.problems]
         return {"measures": self.measures, "changes": self.changes, "problems": problems}
 
+    def expect(self, expected: str) -> None:
+        """Raises Changed unless file and plan are as they were when their fingerprint was `expected`."""
+        if expected and expected != self.fingerprint:
+            raise Changed(
+                _("Someone changed the plan since the preview was made; nothing was imported. Look again.")
+            )
+
     def apply(self, *, by: Any, expected: str = "") -> list[Measure]:
         """Carries the changes out, whole or not at all. `expected` is the fingerprint that a person has seen.
 
         Raises Invalid where the file has problems or there is no plan, Changed where the plan has moved on.
         """
-        if expected and expected != self.fingerprint:
-            raise Changed(
-                _("Someone changed the plan since the preview was made; nothing was imported. Look again.")
-            )
+        self.expect(expected)
         if self.plan is None:
             raise Invalid(_("There is no plan to import into yet; make one for the year first."))
         if self.problems or self.preview is None:

@@ -58,7 +58,7 @@ def account(
 ) -> Account:
     """Anna, Bruno, Cilda …: an account with a role in an ecosystem, affiliated with an organisation."""
     with acting():
-        person = Person(given=name, family="Paraugs")
+        person = Person(code=f"person-{next(_numbers)}", given=name, family="Paraugs")
         person.save()
         made = Account(email=f"{name.casefold()}{next(_numbers)}@example.test", person=person, language="lv")
         made.set_password("a long enough pass phrase")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from talka.core.actions import HUB
+from talka.core.testing import acting
 from talka.plan import queries
 from talka.plan.sheets.cells import split_funding, split_parties
 from talka.plan.sheets.headings import Heading, parse, split_number
@@ -72,7 +74,7 @@ def test_unknown_parties_are_kept_whole(known, cell, expected):
 
 def test_merged_organisation_leads_to_what_it_became():
     kept = factories.organisation("JAUNA", "Jaunā aģentūra")
-    with factories.acting():
+    with acting():
         old = factories.organisation("VECA", "Vecā aģentūra")
         old.merged_into = kept
         old.save()
@@ -112,7 +114,7 @@ def test_two_of_one_name_are_unclear_unless_one_is_here():
     ],
 )
 def test_funding(cell, expected):
-    factories.put_sheet("plan.funding_sources", factories.HUB, "15-funding.yaml")
+    factories.put_sheet("plan.funding_sources", HUB, "15-funding.yaml")
     pieces = split_funding(cell, queries.funding_spellings())
     assert [(piece.text, piece.found[0].code if piece.found else None) for piece in pieces] == expected
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from talka.core.actions import SYSTEM, Invalid
-from talka.core.formats import Document, Grid, Heading, clean, read_tables, write_tables
+from talka.core.actions import HUB, SYSTEM, Invalid
+from talka.core.formats import Block, Document, Grid, Heading, clean, read_tables, write_tables
 from talka.core.sheets import Changed
 from talka.core.values import Period
 from talka.plan import actions, queries, sheets
@@ -50,7 +50,7 @@ def test_the_seed_document_onto_the_seed_changes_nothing():
 def test_the_seed_loaded_again_changes_nothing():
     plan = factories.real_plan(factories.ecosystem())
     for code, parent, name in (
-        ("plan.funding_sources", factories.HUB, "15-funding.yaml"),
+        ("plan.funding_sources", HUB, "15-funding.yaml"),
         ("plan.plans", plan.ecosystem, "16-plans.yaml"),
         ("plan.sections", plan, "17-sections.yaml"),
         ("plan.measures", plan, "18-measures.yaml"),
@@ -71,7 +71,7 @@ def test_the_seed_document_into_an_empty_plan():
             (
                 queries.cells(measure),
                 measure.section.number,
-                measure.section.priority.code,
+                str(measure.section.priority),
                 [each.pk for each in queries.parties(measure, "responsible")],
                 [each.pk for each in queries.parties(measure, "involved")],
                 measure.deadline,
@@ -223,7 +223,7 @@ def test_what_goes_out_comes_back(tmp_path: Path, kind: str):
     parties = [factories.organisation("" if len(name) > 4 else name, name) for name in NAMES]
     funding = {
         code: actions.add_funding_source(
-            factories.HUB, by=SYSTEM, code=code.lower(), acronym=code, title_lv=code, kind_of="eu"
+            HUB, by=SYSTEM, code=code.lower(), acronym=code, title_lv=code, kind_of="eu"
         )
         for code in ("ERAF", "VBF")
     }
@@ -346,7 +346,7 @@ def test_section_rows_instead_of_headings(plan: Plan, tmp_path: Path):
     found = sheets.read_plan_file(plan, _file(tmp_path, rows))
     assert found.problems == []
     (made,) = found.apply(by=SYSTEM)
-    assert (made.number, made.section.number, made.section.priority.title_lv) == ("1.2.1", "1.2", "Izglītība")
+    assert (made.number, made.section.number, str(made.section.priority)) == ("1.2.1", "1.2", "Izglītība")
 
 
 def test_priority_columns_and_a_new_section(plan: Plan, tmp_path: Path):
@@ -364,7 +364,7 @@ def test_priority_columns_and_a_new_section(plan: Plan, tmp_path: Path):
 
 
 def test_a_row_under_another_heading_is_a_move(plan: Plan, tmp_path: Path):
-    blocks = [
+    blocks: list[Block] = [
         Heading("1. Rīcības virziens “Cilvēkresursi”"),
         Heading("1.2. Prioritāte “Izglītība”"),
         Grid(EIGHT, [_row("1.1.1", "Pirmais", deadline="2023")]),
