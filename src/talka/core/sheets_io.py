@@ -79,8 +79,14 @@ def read(sheet: Sheet, path: Path, name: str) -> Reading:
 def recognised(sheet: Sheet, table: Table) -> Recognised:
     """Which column of a table is which of the sheet's, by key, by label in either language or by alias."""
     # Without parentheses, in which a header may carry a remark: the language of a bilingual column is none.
-    columns = {column.key: [re.sub("[()]", "", header) for header in column.headers()] for column in sheet.columns}
-    return recognise(table, columns)
+    # The label comes first: by it a column is named where a header could mean several.
+    return recognise(
+        table,
+        {
+            column.key: [re.sub("[()]", "", header) for header in (str(column.label), *column.headers())]
+            for column in sheet.columns
+        },
+    )
 
 
 def raws_from_table(sheet: Sheet, table: Table) -> list[Raw]:

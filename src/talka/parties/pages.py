@@ -288,10 +288,9 @@ def _ror_preview(upload: sheets_io.Kept, country: str, decisions: dict[str, str]
         "preview": preview,
         "fingerprint": preview.fingerprint,
         "questions": [(item, decisions.get(item.record.ror, "")) for item in asked],
+        "new": [item for item in preview.items if item.kind == ror.NEW],
         "changes": [
-            (item, list(ror.differences(item)))
-            for item in preview.items
-            if item.kind in (ror.NEW, ror.CHANGED)
+            (item, list(ror.differences(item))) for item in preview.items if item.kind == ror.CHANGED
         ],
         "upload": upload,
         "country": country,
