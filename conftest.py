@@ -58,6 +58,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in seen]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """Ids begin anew in each test, so what one kept would be told to the next."""
+    from django.core.cache import cache  # noqa: PLC0415 -- only now are the settings read
+
+    cache.clear()
+
+
 # --- no network ------------------------------------------------------------------------------------------
 
 

@@ -191,7 +191,13 @@ else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = HOME / "mail"
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# Each process keeps what it reckoned (core.kept), until something happens.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 1000},  # the largest, an overview, is a tenth of a megabyte
+    }
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.core.cache import cache
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from talka.core.kept import kept
 from talka.core.models import Event, Report
 from talka.core.search import Hit
 from talka.core.values import Period
@@ -29,6 +30,7 @@ from talka.strategy import rules as strategy_rules
 from talka.strategy.models import Strategy, StrategyState
 from talka.ui import charts
 from talka.ui.parts.boxes import badge
+from talka.ui.parts.rows import tree as tree_of_links
 from talka.web import problems, queries
 
 NEWS, LATE, BARS = 8, 6, 30
@@ -38,49 +40,49 @@ HIDDEN_KINDS = {"parties.person", "parties.account", "parties.grant", "parties.t
 
 def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
     """The overview of an ecosystem."""
-    today = timezone.localdate()
-    version = strategy.in_force(ecosystem)
-    plan = queries.plan_in_force(ecosystem)
-    numbers = plans.tally(plan, today) if plan else None
-    late = plans.measures(plan).filter(plans.late(today)).order_by("due_on", "order")[:LATE] if plan else []
-    tree = strategy.tree(version, today=today) if version else None
     events_ = list(public_events(ecosystem, who)[:NEWS])
     return {
         "title": str(ecosystem),
         "lead": Truncator(ecosystem.summary).words(32, truncate=" …"),
-        "strategy": version,
-        "tree": tree,
-        "nodes": nodes(tree) if tree else [],
-        "targets": strategy.tally(tree.standings) if tree else None,
-        "plan": plan,
-        "numbers": numbers,
-        "late": late,
-        "timeline": timeline(plan, today, language) if plan else None,
+        **kept("overview", ecosystem.pk, lambda: _in_force(ecosystem, language)),
         "happenings": happenings(events_, with_names=who is not None),
+        "drafts": drafts_for(ecosystem, who),
+    }
+
+
+def _in_force(ecosystem: Ecosystem, language: str) -> dict[str, Any]:
+    """Where what is in force stands: the same for every reader, so it is drawn once after each event."""
+    today = timezone.localdate()
+    version = strategy.in_force(ecosystem)
+    plan = queries.plan_in_force(ecosystem)
+    tree = strategy.tree(version, today=today) if version else None
+    late = plan.measures.filter(plans.late(today)).order_by("due_on", "order", "id")[:LATE] if plan else ()
+    return {
+        "plan_year": plan.year if plan else None,
+        "numbers": plans.tally(plan, today) if plan else None,
+        "late": [(str(each), each.get_absolute_url(), each.deadline_value) for each in late],
+        "timeline": str(timeline(plan, today, language)) if plan else "",
+        "tree": tree_of_links(nodes(tree), label=_("The strategy and where its targets stand")) if tree else "",
+        "targets": strategy.tally(tree.standings) if tree else None,
         "found": problem_counts(ecosystem),
         "projects": portfolio.projects(ecosystem).count(),
         "partnerships": portfolio.partnerships(ecosystem).count(),
-        "today": today,
-        "drafts": drafts_for(ecosystem, who),
     }
 
 
 def problem_counts(ecosystem: Ecosystem) -> dict[str, int]:
     """How many findings of each severity the linter has; reckoned anew only after something happened."""
-    last = Event.objects.filter(ecosystem_id=ecosystem.pk).order_by("-id").values_list("pk", flat=True).first()
-    key = f"problems:{ecosystem.pk}:{last}:{timezone.localdate()}"
-    counts: dict[str, int] | None = cache.get(key)
-    if counts is None:
-        counts = dict.fromkeys(problems.SEVERITIES, 0)
-        for finding in problems.findings(ecosystem):
-            counts[finding.severity] += 1
-        cache.set(key, counts, 24 * 3600)
-    return counts
+
+    def count() -> dict[str, int]:
+        found = Counter(finding.severity for finding in problems.findings(ecosystem))
+        return {severity: found[severity] for severity in problems.SEVERITIES}
+
+    return kept("problems", ecosystem.pk, count)
 
 
 def timeline(plan: Plan, today: date, language: str) -> Any:
     """The plan over its year. A plan of more measures than fit shows those still open, soonest first."""
-    measures = plan.measures.select_related("plan__ecosystem", "section").order_by("section__order", "order")
+    measures = plan.measures.order_by("section__order", "order")
     if measures.count() > BARS:
         measures = measures.filter(state__in=UNDONE).order_by("due_on", "order")
     rows = [
