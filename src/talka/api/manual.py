@@ -19,6 +19,7 @@ class Manual(DocsBase):
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **options: Any) -> HttpResponse:
         schema = api.get_openapi_schema()
+        address = request.build_absolute_uri("/api/v1/ecosystems")
         return render(
             request,
             "api/manual.html",
@@ -29,7 +30,8 @@ class Manual(DocsBase):
                 "shapes": list(shapes(schema)),
                 "count": sum(len(operations) for operations in schema["paths"].values()),
                 "schema_url": self.get_openapi_url(api, {}),
-                "example": request.build_absolute_uri("/api/v1/ecosystems"),
+                "example": f"curl {address}\ncurl -H 'Authorization: Bearer talka_…' {address}",
+                "problem": '{"error": {"code", "message", "field", "place", "revision"}}',
             },
         )
 

@@ -60,7 +60,7 @@ def open_data(request: HttpRequest, ecosystem: str) -> HttpResponse:
                 for kind, label in (("ttl", "Turtle"), ("jsonld", "JSON-LD"), ("rdf", "RDF/XML"))
             ],
             "licence": opendata.LICENCE,
-            "api": request.build_absolute_uri(f"/api/v1/ecosystems/{eco.code}/targets"),
+            "example": f"curl {request.build_absolute_uri('/api/v1/ecosystems')}/{eco.code}/targets",
         },
     )
 
