@@ -38,6 +38,9 @@ BROWSER_FIXTURES = {"browser", "browser_type", "context", "new_context", "page",
 def pytest_configure() -> None:
     import django  # noqa: PLC0415 -- only now is the environment as the settings expect it
 
+    from talka.core import translations  # noqa: PLC0415 -- once `src` is on the path
+
+    translations.compile_all()
     django.setup()
 
 

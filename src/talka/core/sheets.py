@@ -7,6 +7,7 @@ and equal rows; every bad cell named with its place) and is then applied whole o
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import json
 import sys
@@ -21,11 +22,13 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from talka.core.actions import Invalid
+from talka.core.formats.text import clean
 from talka.core.models import Noun
 from talka.core.rules import Fact
 from talka.core.values import BadValue, Period
 
 LANGUAGES = ("lv", "en")
+NEAREST = 100  # for how many unknown spellings of a file the nearest known ones are looked for
 
 
 class BadCell(ValueError):
@@ -76,7 +79,7 @@ class Column:
                 _("has %(length)d characters; at most %(limit)d fit in “%(column)s”")
                 % {"length": len(text), "limit": self.max_length, "column": self.label}
             )
-        return text
+        return clean(text)
 
     def read(self, row: Any) -> Any:
         """The value of this column in a row of the database."""
@@ -113,10 +116,11 @@ class Number(Column):
 
     def parse(self, text: str, context: Any) -> Any:
         plain = text.replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
-        if "," in plain and "." not in plain:
-            plain = plain.replace(",", ".")
+        # The last mark parts the decimals, 1.234,5 and 1,234.5; one that stands twice parts thousands only.
+        mark = max(",.", key=plain.rfind)
+        whole, _mark, rest = plain.rpartition(mark) if plain.count(mark) == 1 else (plain, "", "")
         try:
-            value = Decimal(plain.replace(",", ""))
+            value = Decimal("".join(each for each in whole if each not in ",.") + (f".{rest}" if rest else ""))
         except InvalidOperation:
             raise BadCell(_("“%(text)s” is not a number; write for example 1234,5") % {"text": text[:40]}) from None
         if not value.is_finite() or abs(value) >= Decimal(10) ** 18:
@@ -200,12 +204,7 @@ class Choice(Column):
 
     def parse(self, text: str, context: Any) -> Any:
         assert self.choices is not None
-        known: dict[str, str] = {}
-        for value, label in self.choices.choices:
-            known[value.casefold()] = value
-            for language in LANGUAGES:
-                with override(language):
-                    known[str(label).casefold()] = value
+        known = _spellings(self.choices)
         if text.casefold() in known:
             return known[text.casefold()]
         allowed = ", ".join(str(label) for _value, label in self.choices.choices)
@@ -214,6 +213,18 @@ class Choice(Column):
     def show(self, value: Any) -> str:
         assert self.choices is not None
         return str(self.choices(value).label) if value else ""
+
+
+@functools.cache
+def _spellings(choices: type[models.TextChoices]) -> dict[str, str]:
+    """Value by code and by label in either language, casefolded."""
+    known: dict[str, str] = {}
+    for value, label in choices.choices:
+        known[value.casefold()] = value
+        for language in LANGUAGES:
+            with override(language):
+                known[str(label).casefold()] = value
+    return known
 
 
 Lookup = Callable[[Any], Mapping[str, Any]]
@@ -240,16 +251,19 @@ class Ref(Column):
         known = context.lookup(self.key, self.among)
         found = known.get(text) or known.get(text.casefold())
         if found is None:
-            near = difflib.get_close_matches(text.casefold(), list(known), n=3, cutoff=0.5)
             message = _("“%(text)s” is not known") % {"text": text[:80]}
-            if near:
-                names = ", ".join(dict.fromkeys(self.show(known[each]) for each in near))
+            if near := context.nearest(self.key, text.casefold(), known):
+                names = ", ".join(dict.fromkeys(self.called(known[each]) for each in near))
                 message += "; " + _("nearest: %(names)s") % {"names": names}
             raise BadCell(message)
         return found
 
+    def called(self, row: Any) -> str:
+        """How one row is written."""
+        return str(getattr(row, self.attribute))
+
     def show(self, value: Any) -> str:
-        return "" if value is None else str(getattr(value, self.attribute))
+        return "" if value is None else self.called(value)
 
 
 @dataclass(frozen=True)
@@ -263,13 +277,17 @@ class Refs(Ref):
         return super().take("\n".join(map(str, raw)) if isinstance(raw, list | tuple) else raw, context)
 
     def parse(self, text: str, context: Any) -> Any:
+        assert self.among is not None
+        whole = context.lookup(self.key, self.among).get(text.casefold())
+        if whole is not None:  # a name may hold a comma
+            return [whole]
         for mark in ("\n", ";", ","):
             if mark in text:
                 return [self.find(each.strip(), context) for each in text.split(mark) if each.strip()]
         return [self.find(text, context)]
 
     def show(self, value: Any) -> str:
-        return "\n".join(super(Refs, self).show(each) for each in value)
+        return "\n".join(self.called(each) for each in value)
 
 
 @dataclass(frozen=True)
@@ -384,11 +402,22 @@ class Context:
     def __init__(self, parent: Any) -> None:
         self.parent = parent
         self._known: dict[str, Mapping[str, Any]] = {}
+        self._nearest: dict[tuple[str, str], list[str]] = {}
 
     def lookup(self, key: str, among: Lookup) -> Mapping[str, Any]:
         if key not in self._known:
             self._known[key] = among(self.parent)
         return self._known[key]
+
+    def nearest(self, key: str, text: str, known: Mapping[str, Any]) -> list[str]:
+        """The spellings that come nearest to an unknown one; none any more after the first hundred unknown ones.
+
+        Comparing costs a millisecond or two a time, and a workbook of the wrong kind has thousands of such cells.
+        """
+        if (key, text) not in self._nearest:
+            tired = len(self._nearest) >= NEAREST
+            self._nearest[key, text] = [] if tired else difflib.get_close_matches(text[:200], list(known), n=3, cutoff=0.5)
+        return self._nearest[key, text]
 
 
 # ---------------------------------------------------------------- sheets
@@ -477,6 +506,8 @@ class Sheet:
                 continue
             seen[key] = raw.place
             row, before = now.get(key, (None, {}))
+            if row is None:
+                problems.extend(self._lacking(raw))
             items.append(self._item(raw, name, values, shown, row, before))
         missing = [row for key, (row, _shown) in now.items() if key not in seen]
         problems.extend(self.check(parent, items))
@@ -489,17 +520,24 @@ class Sheet:
     def _take(self, raw: Raw, context: Context, problems: list[Problem]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for column in self.columns:
-            if column.key not in raw.cells and not column.required:
+            if column.key not in raw.cells:
                 continue
             try:
-                values[column.key] = column.take(raw.cells.get(column.key), context)
+                values[column.key] = column.take(raw.cells[column.key], context)
             except BadCell as error:
                 problems.append(Problem(raw.place_of(column.key, column.label), str(error)))
-        for key in raw.cells.keys() - {column.key for column in self.columns}:
+        for key in sorted(raw.cells.keys() - {column.key for column in self.columns}):
             near = difflib.get_close_matches(key, [column.key for column in self.columns], n=1)
             hint = "; " + _("did you mean “%(name)s”?") % {"name": near[0]} if near else ""
             problems.append(Problem(raw.place, _("there is no column “%(key)s”") % {"key": key} + hint))
         return values
+
+    def _lacking(self, raw: Raw) -> Iterator[Problem]:
+        """What a new row must have and the file has no column for; a row that is there already keeps what it has."""
+        for column in self.columns:
+            if column.required and column.key not in raw.cells:
+                message = _("is not in the file; a new row needs “%(column)s”") % {"column": column.label}
+                yield Problem(raw.place_of(column.key, column.label), message)
 
     def _item(
         self, raw: Raw, name: str, values: dict[str, Any], shown: dict[str, str], row: Any, before: dict[str, str]
@@ -509,7 +547,10 @@ class Sheet:
                 Difference(self.column(key), "", text) for key, text in shown.items() if text
             ])
         differences = [
-            Difference(self.column(key), before[key], text) for key, text in shown.items() if before[key] != text
+            Difference(self.column(key), before[key], text)
+            for key, text in shown.items()
+            # Spaces and line ends that no file format keeps are no difference.
+            if before[key] != text and clean(before[key]) != clean(text)
         ]
         return Item("changed" if differences else "same", name, raw.place, values, row, differences)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +12,24 @@ from django.utils.translation import override
 
 from talka.core.actions import HUB, SYSTEM, Invalid
 from talka.core.models import Event
-from talka.core.sheets import SHEETS, BadCell, Changed, Choice, Column, Context, Day, Lines, Number, Raw, Ref, Refs, When, Whole, YesNo
+from talka.core.sheets import (
+    NEAREST,
+    SHEETS,
+    BadCell,
+    Changed,
+    Choice,
+    Column,
+    Context,
+    Day,
+    Lines,
+    Number,
+    Raw,
+    Ref,
+    Refs,
+    When,
+    Whole,
+    YesNo,
+)
 from talka.domains.actions import add_domain, edit_domain
 from talka.domains.models import Domain, PolicyKind
 
@@ -27,17 +46,22 @@ def taken(column: Column, raw: Any) -> Any:
     [
         (Column("a", "A"), "  teksts ", "teksts"),
         (Column("a", "A"), None, ""),
+        (Column("a", "A"), "divas  atstarpes\r\nun\x00 rinda", "divas atstarpes\nun rinda"),
         (Column("a", "A"), 7, "7"),
         (Lines("a", "A"), "viens\n\n divi ", ["viens", "divi"]),
         (Lines("a", "A"), ["viens", "divi"], ["viens", "divi"]),
         (Lines("a", "A"), "", []),
         (Number("a", "A"), "1 234,50", Decimal("1234.50")),
         (Number("a", "A"), "1,234.5", Decimal("1234.5")),
+        (Number("a", "A"), "1.234,5", Decimal("1234.5")),
+        (Number("a", "A"), "1,234,567", Decimal(1234567)),
+        (Number("a", "A"), "1.234.567", Decimal(1234567)),
+        (Number("a", "A"), "-0,25", Decimal("-0.25")),
         (Number("a", "A"), "", None),
         (Whole("a", "A"), "12", 12),
         (YesNo("a", "A"), "Jā", True),
         (YesNo("a", "A"), "no", False),
-        (Day("a", "A"), "30.06.2023.", __import__("datetime").date(2023, 6, 30)),
+        (Day("a", "A"), "30.06.2023.", date(2023, 6, 30)),
         (When("a", "A"), "2023. gada III ceturksnis", "2023-Q3"),
         (When("a", "A"), "2023", "2023"),
         (Choice("a", "A", choices=PolicyKind), "ipcei", "ipcei"),
@@ -84,6 +108,30 @@ def test_several_references_in_one_cell() -> None:
     assert column.show([rows["izm"], rows["vm"]]) == "izm\nvm"
 
 
+def test_a_name_with_a_comma_is_one_reference() -> None:
+    agency, ministry = (type("Row", (), {"code": code})() for code in ("zva", "vm"))
+    column = Refs("a", "A", among=lambda _parent: {"zāļu aģentūra, rīga": agency, "vm": ministry})
+    assert column.take("Zāļu aģentūra, Rīga", Context(None)) == [agency]
+    assert column.take("Zāļu aģentūra, Rīga; VM", Context(None)) == [agency, ministry]
+
+
+def test_an_unknown_one_of_several_references_offers_the_nearest() -> None:
+    rows = {code: type("Row", (), {"code": code})() for code in ("izm", "vm")}
+    column = Refs("a", "A", among=lambda _parent: rows)
+    with override("en"), pytest.raises(BadCell, match="“IZN” is not known; nearest: izm"):
+        column.take("IZN, vm", Context(None))
+
+
+def test_a_file_of_nothing_but_unknown_names_is_refused_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(difflib, "get_close_matches", lambda text, *_rest, **_options: asked.append(text) or [])
+    column, context = Ref("a", "A", among=lambda _parent: {"izm": object()}), Context(None)
+    for number in (*range(NEAREST + 50), 0):
+        with pytest.raises(BadCell):
+            column.take(f"Nezināma iestāde {number}", context)
+    assert len(asked) == NEAREST
+
+
 def raws(*rows: dict[str, Any]) -> list[Raw]:
     return [Raw(f"file.xlsx, row {number}", row) for number, row in enumerate(rows, 2)]
 
@@ -103,6 +151,21 @@ class TestPreview:
         assert list(Domain.objects.values_list("code", "title_lv").order_by("code")) == [
             ("bio", "Biomedicīna"), ("foto", "Fotonika"), ("ikt", "Informācija"),
         ]
+
+    def test_a_file_of_some_columns_leaves_the_others_as_they_are(self) -> None:
+        add_domain(HUB, by=SYSTEM, code="bio", title_lv="Biomedicīna")
+        with override("en"):
+            preview = SHEET.preview(HUB, raws({"code": "bio", "title_en": "Biomedicine"}, {"code": "ikt", "title_en": "ICT"}))
+            assert [(p.place, p.message) for p in preview.problems] == [
+                ("file.xlsx, row 3, Title (in Latvian)", "is not in the file; a new row needs “Title (in Latvian)”")
+            ]
+        SHEET.apply(SHEET.preview(HUB, raws({"code": "bio", "title_en": "Biomedicine"})), by=SYSTEM)
+        assert Domain.objects.values_list("title_lv", "title_en").get() == ("Biomedicīna", "Biomedicine")
+
+    def test_spaces_that_no_file_keeps_are_no_change(self) -> None:
+        add_domain(HUB, by=SYSTEM, code="bio", title_lv="Biomedicīna,  zāles\r\nun ierīces")
+        preview = SHEET.preview(HUB, raws({"code": "bio", "title_lv": "Biomedicīna, zāles\nun ierīces"}))
+        assert [item.kind for item in preview.items] == ["same"]
 
     def test_applying_twice_changes_nothing(self) -> None:
         rows = raws({"code": "bio", "title_lv": "Biomedicīna", "order": "1"})
