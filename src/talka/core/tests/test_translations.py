@@ -55,7 +55,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(po: Path, monkeypatch: py
 
 
 def test_a_broken_source_leaves_nothing_behind(po: Path) -> None:
-    po.write_text('msgid "yes"\nmsgstr "jā', encoding="utf-8")
+    po.write_text('nonsense "jā"', encoding="utf-8")
     with pytest.raises(OSError, match=r"django\.po"):
         translations.compile_all()
     assert [path.name for path in po.parent.iterdir()] == ["django.po"]
