@@ -25,7 +25,6 @@ from talka.core.formats import clean
 from talka.core.locking import check
 from talka.core.models import Noun, Report
 from talka.core.models import Reading as ClosedReading
-from talka.core.rules import is_system
 from talka.core.values import BadValue, Period
 from talka.domains.models import Ecosystem
 from talka.governance.models import Decision
@@ -632,7 +631,8 @@ class _Below:
             return
         left: dict[int, Any] = dict(enumerate(getattr(self.measure, _ROWS[model])))
         wanted = [row.text_lv for row in left.values()] if latvian is None else _lines(latvian, f"{name}_lv")
-        translated = None if english is None else _lines(english, f"{name}_en")
+        # A missing translation among others keeps its place, or the next one would stand beside the wrong text.
+        translated = None if english is None else _lines(english, f"{name}_en", gaps=True)
         if translated and len(translated) > len(wanted):
             raise Invalid(
                 _(
@@ -865,7 +865,7 @@ def unlock_report(report: Report, *, by: Any, comment: str) -> Report:
 # ---------------------------------------------------------------- letters
 
 
-@action(needs=is_system)
+@action(needs=rules.may_coordinate)
 def remind(account: Account, *, by: Any, measures: Sequence[Measure], occasion: str) -> list[Reminder]:
     """Notes that an account is to be written to about measures; the letter follows. Once for each occasion."""
     known = set(
@@ -878,7 +878,7 @@ def remind(account: Account, *, by: Any, measures: Sequence[Measure], occasion: 
     )
 
 
-@action(needs=is_system)
+@action(needs=rules.may_coordinate)
 def note_sent(account: Account, *, by: Any, reminders: Sequence[Reminder], now: datetime) -> list[Reminder]:
     """Notes that the letter about these reminders went out."""
     for reminder in reminders:
@@ -945,8 +945,9 @@ def _line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def _lines(texts: Iterable[str], field: str) -> list[str]:
-    return [_text(line, field) for text in texts for line in clean(text).split("\n") if line]
+def _lines(texts: Iterable[str], field: str, *, gaps: bool = False) -> list[str]:
+    """The lines of several texts; with `gaps` an empty one keeps its place."""
+    return [_text(line, field) for text in texts for line in clean(text).split("\n") if line or gaps]
 
 
 def _text(text: str, field: str) -> str:

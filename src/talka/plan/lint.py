@@ -86,7 +86,7 @@ def _read(plan: Plan) -> list[Facts]:
 def _sections(plan: Plan) -> list[Section]:
     kept: list[Section] | None = getattr(plan, "_lint_sections", None)
     if kept is None:
-        kept = plan._lint_sections = list(queries.sections(plan))  # type: ignore[attr-defined]  # as above
+        kept = plan._lint_sections = list(plan.sections.all())  # type: ignore[attr-defined]  # as above
     return kept
 
 
@@ -414,8 +414,9 @@ def collective_involved(plan: Plan) -> Found:
 def law_adopted(plan: Plan) -> Found:
     """The parliament adopts laws; the responsible institution cannot promise it."""
     for each in facts(plan):
-        makes_laws = any("saeima" in plain(name) for _who, name, _kind in each.parties["responsible"])
-        if not makes_laws and _LAW_ADOPTED.search(each.measure.title_lv):
+        if not _LAW_ADOPTED.search(each.measure.title_lv):
+            continue
+        if not any("saeima" in plain(name) for _who, name, _kind in each.parties["responsible"]):
             yield (
                 each.measure,
                 each.number,

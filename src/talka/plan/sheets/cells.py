@@ -10,13 +10,14 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from talka.core.formats import clean
-from talka.core.sheets import BadCell, Column, Lines, Plain, When
+from talka.core.sheets import BadCell, Column, Lines, Number, Plain, When
 from talka.core.values import BadValue, Period
 from talka.parties.models import Organisation
 from talka.plan import queries
@@ -320,7 +321,13 @@ class FundingRows(Plain):
         source = known.get(queries.spelling(str(row.get("source") or "")))
         if row.get("source") and source is None:
             raise BadCell(_("no source of funding is called “%(code)s”") % {"code": str(row["source"])[:80]})
-        return {**row, "source": source}
+        amount, until = str(row.get("amount") or ""), str(row.get("until") or "")
+        return {
+            **row,
+            "source": source,
+            "amount": Number("amount", "").parse(amount, None) if amount else None,
+            "until": Due("until", "").parse(until, None) if until else "",
+        }
 
     def read(self, row: Measure) -> Any:
         return [
@@ -335,8 +342,14 @@ class FundingRows(Plain):
         ]
 
     def show(self, value: Any) -> str:
-        plain = [
-            {key: str(row[key].code if key == "source" else row[key]) for key in FUNDING_KEYS if row.get(key)}
-            for row in value
-        ]
+        plain = [{key: _funding_text(key, row[key]) for key in FUNDING_KEYS if row.get(key)} for row in value]
         return super().show(plain)
+
+
+def _funding_text(key: str, value: Any) -> str:
+    if key == "source":
+        return str(value.code)
+    return f"{value.quantize(CENT)}" if key == "amount" else str(value)
+
+
+CENT = Decimal("0.01")
