@@ -433,7 +433,7 @@ def invite(account: Account, *, by: Any) -> str:
     return f"{urlsafe_base64_encode(force_bytes(account.pk))}/{default_token_generator.make_token(account)}"
 
 
-@action(needs=rules.is_own)
+@action(needs=rules.may_keep_own)
 def choose_password(account: Account, *, by: Any, password: str, token: str) -> Account:
     """Sets the password of whoever was invited; `token` is the second part of the link that `invite` made."""
     if not default_token_generator.check_token(account, token):

@@ -49,4 +49,5 @@ def is_signed_in(by: Any, subject: Any) -> bool:
 may_affiliate = may_administer | (may_edit & ~has_account)
 may_see_people = is_signed_in | is_system
 may_keep_own = is_own | may_administer
-may_make_token = (is_own & is_signed_in) | is_system
+# An administrator keeps accounts, but acts as nobody else.
+may_make_token = (may_keep_own & is_own & is_signed_in) | is_system

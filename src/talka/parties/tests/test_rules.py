@@ -97,7 +97,7 @@ REFUSED = {
     "end_affiliation": ("Anna", "Bruno", "Cilda", "public"),
     "open_account": ("Anna", "Bruno", "Cilda", "public"),
     "invite": ("Anna", "Bruno", "Cilda", "public"),
-    "choose_password": ("Dzintars", "Anna", "Bruno", "public"),
+    "choose_password": ("Anna", "Bruno", "public"),
     "set_password": ("Anna", "Bruno", "public"),
     "set_language": ("Anna", "Bruno", "public"),
     "set_email": ("Anna", "Bruno", "Cilda", "public"),
