@@ -26,6 +26,7 @@ from talka.strategy.models import Priority
 from talka.ui import widgets
 
 KINDS = (".docx", ".xlsx", ".csv", ".tsv", ".json", ".pdf")
+WHEN = _("For example 2026, 2026-Q3 or 30.06.2026.")
 QUARTERS = 16  # how many of them, counted back from today, are offered for a report
 
 
@@ -258,12 +259,12 @@ class MeasureForm(VerbForm):
     results_lv = LinesField(label=_("Results in Latvian"), help_text=_("One a line."))
     results_en = LinesField(
         label=_("Results in English"),
-        help_text=_("Line by line the same; a dash where there is no translation yet."),
+        help_text=_("In the same order; a dash where there is none."),
     )
     indicators_lv = LinesField(label=_("Result indicators in Latvian"), help_text=_("One a line."))
     indicators_en = LinesField(
         label=_("Result indicators in English"),
-        help_text=_("Line by line the same; a dash where there is no translation yet."),
+        help_text=_("In the same order; a dash where there is none."),
     )
     responsible = CellField(
         label=_("Responsible institutions"),
@@ -277,11 +278,11 @@ class MeasureForm(VerbForm):
         help_text=_("By acronym or name, separated by commas."),
         widget=forms.Textarea(attrs={"rows": 1, "data-suggest": "institutions"}),
     )
-    starts = WhenField(label=_("Start"), required=False)
+    starts = WhenField(label=_("Start"), required=False, help_text=WHEN)
     deadline = WhenField(
         label=_("Deadline"),
         required=False,
-        help_text=_("As precise as it is known: 2026, 2026-Q3, 2026-06, 30.06.2026."),
+        help_text=WHEN,
     )
     funding = CellField(
         label=_("Indicative funding sources"),

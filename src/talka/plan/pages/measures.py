@@ -119,7 +119,7 @@ def _figure(row: Measure, today: date) -> tuple[str, str, str]:
         return formats.NOTHING, "", _("no deadline")
     days = (row.due_on - today).days
     unit = ngettext("day", "days", abs(days))
-    return formats.number(abs(days)), unit, _("late") if days < 0 else _("left")
+    return formats.number(abs(days)), unit, pgettext("days", "late") if days < 0 else pgettext("days", "left")
 
 
 def _sentence(row: Measure, today: date) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext_lazy
@@ -33,7 +32,6 @@ from talka.plan.models import Measure, MeasureState, Plan, PlanState, Section
 from talka.plan.pages.common import (
     COLUMNS,
     PAGE,
-    TONES,
     address,
     chosen,
     form_page,
@@ -164,22 +162,19 @@ def sentence(tally: queries.Tally) -> str:
     return said
 
 
-def _tiles(it: Plan, tally: queries.Tally) -> list[dict[str, Any]]:
+def _tiles(it: Plan, tally: queries.Tally) -> list[tuple[Any, int, str]]:
     """How many measures stand where; each number leads to its rows."""
-    late = (pgettext_lazy("tally", "Late"), "late", tally.late, "bad" if tally.late else "good")
     counted = [
+        (pgettext_lazy("tally", "Late"), "late", tally.late),
         (pgettext_lazy("tally", "Planned"), MeasureState.PLANNED, tally.planned),
         (pgettext_lazy("tally", "Under way"), MeasureState.UNDER_WAY, tally.under_way),
         (pgettext_lazy("tally", "Done"), MeasureState.DONE, tally.done),
-        (pgettext_lazy("tally", "Dropped"), MeasureState.DROPPED, tally.dropped),
     ]
-    rows = [late, *((label, state, number, TONES[state]) for label, state, number in counted)]
+    if tally.dropped:
+        counted.append((pgettext_lazy("tally", "Dropped"), MeasureState.DROPPED, tally.dropped))
     url = it.get_absolute_url()
     joint = "&" if "?" in url else "?"
-    return [
-        {"label": label, "value": number, "href": f"{url}{joint}state={state}#measures", "tone": tone}
-        for label, state, number, tone in rows
-    ]
+    return [(label, number, f"{url}{joint}state={state}#measures") for label, state, number in counted]
 
 
 def _tabs(request: HttpRequest, view: str) -> list[dict[str, Any]]:
@@ -209,29 +204,18 @@ def findings(it: Plan) -> list[tuple[str, str, Any, int]]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A measure as the table prints it: plain texts, since fifty rows of eight columns are drawn at once."""
-
-    number: str
-    title: str
-    url: str
-    state: SafeString
-    result: SafeString
-    indicator: SafeString
-    responsible: str
-    involved: str
-    deadline: str
-    funding: str
-
-
 def groups(
     rows: Iterable[Measure], sections: Iterable[Section], today: date
-) -> list[tuple[Section, list[Line]]]:
-    """Measures as lines under the headings of their sections."""
+) -> list[tuple[Section, SafeString]]:
+    """The rows of the table under the headings of their sections, as HTML.
+
+    Put together here and not in the template: fifty rows of eight columns are most of what the page costs.
+    """
     headings = {section.pk: section for section in sections}
+    pattern = _row_pattern()
+    nothing = format_html('<span class="t-muted">{}</span>', _("not found yet"))
     badges: dict[tuple[str, str], SafeString] = {}
-    found: list[tuple[Section, list[Line]]] = []
+    found: list[tuple[Section, list[str]]] = []
     for measure in rows:
         section = headings[measure.section_id]
         if not found or found[-1][0] is not section:
@@ -239,27 +223,36 @@ def groups(
         state = state_words(measure, today)
         if state not in badges:
             badges[state] = badge(*state)
-        cells = queries.shown_cells(measure)
-        found[-1][1].append(
-            Line(
-                number=measure.number,
-                title=cells["title"],
-                url=measure.get_absolute_url(),
-                state=badges[state],
-                result=_broken(cells["result"]),
-                indicator=_broken(cells["indicator"]),
-                responsible=cells["responsible"],
-                involved=cells["involved"],
-                deadline=cells["deadline"],
-                funding=cells["funding"],
-            )
+        cells = {
+            key: escape(text).replace("\n", "<br>") for key, text in queries.shown_cells(measure).items()
+        }
+        cells |= {"number": escape(measure.number), "funding": cells["funding"] or nothing}
+        found[-1][1].append(pattern.format(url=measure.get_absolute_url(), state=badges[state], **cells))
+    return [(section, mark_safe("".join(lines))) for section, lines in found]
+
+
+def _row_pattern() -> str:
+    """A row of the table with its places still open; on a phone each cell says which column it is of."""
+    cell = '<td data-label="{label}">{{{key}}}</td>'
+    title = '<th scope="row" class="main"><a href="{url}">{title}</a>{state}</th>'
+    cells = [
+        title if key == "title" else cell.format(label=_braced(str(COLUMNS[key])), key=key)
+        for key in (
+            "number",
+            "title",
+            "result",
+            "indicator",
+            "responsible",
+            "involved",
+            "deadline",
+            "funding",
         )
-    return found
+    ]
+    return "<tr>" + "".join(cells) + "</tr>"
 
 
-def _broken(text: str) -> SafeString:
-    """Several results or indicators, each on a line of its own."""
-    return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in text.split("\n")))
+def _braced(label: str) -> str:
+    return escape(label).replace("{", "{{").replace("}", "}}")
 
 
 def _without_measures(it: Plan, sections: Iterable[Section]) -> list[Section]:

@@ -213,14 +213,14 @@ def test_who_may_send_what() -> None:
 
 
 @pytest.mark.parametrize(
-    "page",
+    "where",
     ["1999/", "{year}/?version=9", "{year}/?version=x", "{year}/export.odt", "{year}/export.exe", "measures/0/",
      "measures/0/edit/", "sections/0/edit/", "{year}/import/?version=9", "{year}/edit/?version=9"],
 )  # fmt: skip
-def test_what_is_not_there(page: str) -> None:
+def test_what_is_not_there(where: str) -> None:
     eco, who, plan, _measure = scene()
     client = signed_in(who.anna)
-    assert client.get(f"/lv/{eco.code}/plan/{page.format(year=plan.year)}").status_code == 404
+    assert client.get(f"/lv/{eco.code}/plan/{where.format(year=plan.year)}").status_code == 404
 
 
 def test_the_plan_without_a_year_is_the_one_in_force() -> None:
@@ -246,7 +246,7 @@ def test_an_ecosystem_without_a_plan_says_what_will_be_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "count"),
+    ("where", "count"),
     [
         ("{year}/", 18),
         ("{year}/?view=timeline", 18),
@@ -255,7 +255,7 @@ def test_an_ecosystem_without_a_plan_says_what_will_be_here() -> None:
         ("{year}/compare/?from={before}", 28),
     ],
 )
-def test_pages_ask_the_same_number_of_questions_for_one_measure_and_for_three(page: str, count: int) -> None:
+def test_pages_ask_the_same_number_of_questions_for_one_measure_and_for_three(where: str, count: int) -> None:
     asked = []
     for code, number in (("bees", 1), ("wasps", 3)):
         eco = draw.ecosystem(code)
@@ -271,7 +271,7 @@ def test_pages_ask_the_same_number_of_questions_for_one_measure_and_for_three(pa
                     row, by=SYSTEM, period=queries.Period.quarter(plan.year, nth + 1), text="Darīts.", files=files
                 )
                 actions.accept_report(made, by=SYSTEM)
-        address = page.format(
+        address = where.format(
             year=plan.year, measure=measure.pk, institution=who.institution.pk, before=plan.year - 1
         )
         client = Client()
