@@ -46,7 +46,7 @@ def up(host: str, port: int, workers: int, demo: bool, check: bool) -> None:
     if check:
         return
     connections.close_all()
-    serve(host, port, workers)
+    serve(host, port, workers, demo=demo and host in LOOPBACK)
 
 
 def step(text: str) -> None:
@@ -58,17 +58,18 @@ def with_demo_roles() -> None:
     seeds.load(seeds.SEEDS / "demo")
 
 
-def serve(host: str, port: int, workers: int) -> None:
+def serve(host: str, port: int, workers: int, *, demo: bool) -> None:
     """Serves until interrupted, with the background worker beside it."""
     from granian import Granian  # noqa: PLC0415 -- only needed here; it starts threads when imported
     from granian.constants import Interfaces  # noqa: PLC0415 -- as above
 
-    environment = {**os.environ, "TALKA_DEMO": "1" if host in LOOPBACK else ""}
-    os.environ.update(environment)
-    worker = subprocess.Popen([sys.executable, "-m", "talka", "work"], env=environment)  # noqa: S603 -- ourselves
+    # A web process is a fork of this one, or begins anew with nothing but the environment: it is told either way.
+    settings.DEMO = demo
+    os.environ["TALKA_DEMO"] = "1" if demo else ""
+    worker = subprocess.Popen([sys.executable, "-m", "talka", "work"])  # noqa: S603 -- ourselves
     address = f"http://{'localhost' if host in LOOPBACK else host}:{port}/"
     click.echo(f"\n  Talka is at {address}   (stop with Ctrl-C)\n")
-    for line in demo_roles.lines():
+    for line in demo_roles.lines() if demo else ():
         click.echo(f"    {line}")
     click.echo("")
     try:
