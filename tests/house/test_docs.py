@@ -23,7 +23,9 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 def commands(group: click.Group, prefix: str = "") -> set[str]:
     names: set[str] = set()
     for name, command in group.commands.items():
-        names |= commands(command, f"{prefix}{name} ") if isinstance(command, click.Group) else {prefix + name}
+        names |= (
+            commands(command, f"{prefix}{name} ") if isinstance(command, click.Group) else {prefix + name}
+        )
     return names
 
 
@@ -34,7 +36,10 @@ def test_documents_name_only_commands_that_exist(document: str) -> None:
     text = (PROJECT / document).read_text(encoding="utf-8")
     named = re.findall(r"(?:^|`)(?:\./)?talka ((?:[a-z-]+ ?){1,2})", text, flags=re.MULTILINE)
     unknown = [
-        name.strip() for name in named if name.strip() not in known and name.split()[0] not in known
+        name.strip()
+        for name in named
+        if name.strip() not in known
+        and name.split()[0] not in known
         and not any(each.startswith(name.split()[0] + " ") for each in known)
     ]
     assert unknown == []

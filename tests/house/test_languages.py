@@ -42,7 +42,8 @@ def python_strings(path: Path) -> Iterator[tuple[Message, int]]:
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if name in MARKERS and node.args:
             first = node.args[1] if name.startswith("pgettext") else node.args[0]
-            context = node.args[0].value if name.startswith("pgettext") and isinstance(node.args[0], ast.Constant) else ""
+            with_context = name.startswith("pgettext") and isinstance(node.args[0], ast.Constant)
+            context = node.args[0].value if with_context else ""  # type: ignore[attr-defined]  # as just asked
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield (str(context), first.value), node.lineno
             else:
@@ -62,19 +63,22 @@ def template_strings(path: Path) -> Iterator[tuple[Message, int]]:
             if words[0] in {"blocktranslate", "blocktrans"}:
                 block, trimmed, context = [], "trimmed" in words, _context(token.contents)
             elif words[0] in {"endblocktranslate", "endblocktrans"} and block is not None:
-                yield (context, _block(block, trimmed)), token.lineno
+                yield (context, _block(block, trimmed)), token.lineno or 0
                 block = None
             elif words[0] == "plural" and block is not None:
-                yield (context, _block(block, trimmed)), token.lineno
+                yield (context, _block(block, trimmed)), token.lineno or 0
                 block = None  # the plural form belongs to the entry just given
             elif match := TRANS.match(token.contents):
-                yield (_context(token.contents), (match[1] or match[2] or "").replace('\\"', '"')), token.lineno
+                yield (
+                    (_context(token.contents), (match[1] or match[2] or "").replace('\\"', '"')),
+                    token.lineno or 0,
+                )
             else:
                 for a, b in FILTERED.findall(token.contents):
-                    yield ("", a or b), token.lineno
+                    yield ("", a or b), token.lineno or 0
         elif token.token_type == TokenType.VAR:
             for a, b in FILTERED.findall(token.contents):
-                yield ("", a or b), token.lineno
+                yield ("", a or b), token.lineno or 0
             if block is not None:
                 block.append("%(" + token.contents.split("|")[0].strip() + ")s")
         elif token.token_type == TokenType.TEXT and block is not None:
@@ -223,5 +227,7 @@ def test_every_message_about_a_file_is_in_latvian() -> None:
     """core.formats knows no Django, so its messages are plain data; whoever shows them translates them."""
     known = catalogue()
     messages = [text for each in formats.MESSAGES.values() for text in (each.found, each.expected)]
-    missing = [text for text in [*messages, *formats.PLACE_WORDS.values()] if text and ("", text) not in known]
+    missing = [
+        text for text in [*messages, *formats.PLACE_WORDS.values()] if text and ("", text) not in known
+    ]
     assert missing == []

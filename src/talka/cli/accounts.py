@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from talka.core.actions import HUB, SYSTEM
 from talka.core.models import SearchEntry
 from talka.parties import actions as parties
 from talka.parties.roles import ROLES
+from talka.parties.sheets import ror
 
 
 @talka.group()
@@ -32,7 +34,9 @@ def add(email: str, given: str, family: str, role: str) -> None:
     opened = parties.open_account(person, by=SYSTEM)
     parties.set_password(opened, by=SYSTEM, password=password)
     parties.grant(opened, by=SYSTEM, role=role)
-    click.echo(f"{email} may sign in with the password {password}\nIt is shown only now; change it on “My account”.")
+    click.echo(
+        f"{email} may sign in with the password {password}\nIt is shown only now; change it on “My account”."
+    )
 
 
 @talka.command()
@@ -63,6 +67,17 @@ def organisations() -> None:
 @click.option("--apply", is_flag=True, help="Carry the changes out, whole or not at all.")
 def import_ror(file: Path, apply: bool) -> None:
     """Take organisations from a ROR dump or record (JSON, version 1 or 2)."""
-    from talka.parties import ror  # noqa: PLC0415 -- only here
-
-    click.echo(ror.import_file(file, by=SYSTEM, apply=apply).as_text())
+    records, problems = ror.read(file.read_bytes(), file.name)
+    preview = ror.preview(records, problems, {})
+    names = {
+        ror.NEW: "new",
+        ror.CHANGED: "changed",
+        ror.SAME: "already the same",
+        ror.OPEN: "to be decided on the page",
+    }
+    click.echo("; ".join(f"{preview.count(kind)} {words}" for kind, words in names.items()))
+    for problem in preview.problems:
+        click.echo(f"✗ {problem.place}: {problem.message}", err=True)
+    if apply and not preview.problems:
+        click.echo(f"{len(ror.apply(preview, by=SYSTEM))} organisations written", err=True)
+    sys.exit(1 if preview.problems else 0)

@@ -73,7 +73,8 @@ def rename_many(hub: Any, *, by: Any, missions: list[Mission], title: str) -> li
     return bulk.update(missions, ["title_lv"])
 
 
-def changes_of(event: Event) -> list[tuple[str, str, dict[str, tuple[Any, Any]]]]:
+def changes_of(event: Event | None) -> list[tuple[str, str, dict[str, tuple[Any, Any]]]]:
+    assert event
     return [
         (c.kind, c.subject_name, {name: (v["from"], v["to"]) for name, v in c.fields.items()})
         for c in event.changes.all()
@@ -85,9 +86,14 @@ def test_a_verb_writes_one_event_with_what_changed() -> None:
     rename(mission, by=ANNA, title="Jūra")
     second, first = Event.objects.all()
     assert (first.verb, first.by_name, first.subject_kind, first.subject_id) == (
-        "core.tests.test_actions.found", "Anna", "domains.mission", mission.pk,
+        "core.tests.test_actions.found",
+        "Anna",
+        "domains.mission",
+        mission.pk,
     )
-    assert changes_of(first) == [("created", "Misija a", {"code": (None, "a"), "title_lv": (None, "Misija a")})]
+    assert changes_of(first) == [
+        ("created", "Misija a", {"code": (None, "a"), "title_lv": (None, "Misija a")})
+    ]
     assert changes_of(second) == [("changed", "Jūra", {"title_lv": ("Misija a", "Jūra")})]
 
 
@@ -128,7 +134,9 @@ def test_saving_without_a_change_is_not_on_record() -> None:
 def test_what_a_verb_deletes_stays_on_record() -> None:
     mission = found(HUB, by=ANNA, code="a")
     remove(mission, by=ANNA)
-    assert changes_of(Event.objects.first()) == [("deleted", "Misija a", {"code": ("a", None), "title_lv": ("Misija a", None)})]
+    assert changes_of(Event.objects.first()) == [
+        ("deleted", "Misija a", {"code": ("a", None), "title_lv": ("Misija a", None)})
+    ]
 
 
 def test_the_second_of_two_editors_is_told() -> None:
