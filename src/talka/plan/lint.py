@@ -1,7 +1,7 @@
 """What is wrong with a plan: rules over one plan, each with its code, the place, what was found, what would be right.
 
-A place is the number of a measure or section, or the code of a direction or priority. The answer key of the real plan
-(docs/answer-key.md) was written by hand before these rules; they find what it names and nothing else.
+A place is a cell of a measure, a section by its number, a direction or priority by its code. The answer key of the
+real plan (docs/answer-key.md) was written by hand before these rules; they find what it names and nothing else.
 """
 
 from __future__ import annotations
@@ -90,6 +90,23 @@ def _sections(plan: Plan) -> list[Section]:
     return kept
 
 
+_CELLS = {
+    "number": gettext_lazy("number"),
+    "title": gettext_lazy("title"),
+    "result": gettext_lazy("result"),
+    "indicator": gettext_lazy("result indicator"),
+    "responsible": gettext_lazy("responsible institution"),
+    "involved": gettext_lazy("involved institution"),
+    "deadline": gettext_lazy("deadline"),
+    "funding": gettext_lazy("funding source"),
+}
+
+
+def _at(each: Facts, column: str) -> str:
+    """The cell of a measure in words: “Measure 3.1.1, deadline”."""
+    return _("Measure %(number)s, %(column)s") % {"number": each.number, "column": _CELLS[column]}
+
+
 def rule(code: str, severity: str, label: Any) -> Callable[[Any], Any]:
     return lint_rule(code, severity, label, over=OVER)
 
@@ -129,7 +146,7 @@ def no_indicator(plan: Plan) -> Found:
         if not each.indicators:
             yield (
                 each.measure,
-                each.number,
+                _at(each, "indicator"),
                 _("The result indicator is empty."),
                 _("An indicator that can be counted, or decided by yes or no."),
             )
@@ -140,7 +157,12 @@ def no_deadline(plan: Plan) -> Found:
     """The deadline is empty: the measure can never be late, and never be reminded of."""
     for each in facts(plan):
         if not each.measure.deadline:
-            yield each.measure, each.number, _("The deadline is empty."), _("A day, a quarter or a year.")
+            yield (
+                each.measure,
+                _at(each, "deadline"),
+                _("The deadline is empty."),
+                _("A day, a quarter or a year."),
+            )
 
 
 @rule("P03", "error", gettext_lazy("A measure for which nobody is responsible"))
@@ -150,7 +172,7 @@ def nobody_responsible(plan: Plan) -> Found:
         if not each.parties["responsible"]:
             yield (
                 each.measure,
-                each.number,
+                _at(each, "responsible"),
                 _("No institution is responsible."),
                 _("One institution that leads, and others that are involved."),
             )
@@ -163,7 +185,7 @@ def no_funding(plan: Plan) -> Found:
         if not each.funding:
             yield (
                 each.measure,
-                each.number,
+                _at(each, "funding"),
                 _("No source of funding is named."),
                 _("A source of funding, or “within present means” in words."),
             )
@@ -180,7 +202,7 @@ def coarse_deadline(plan: Plan) -> Found:
         if len(deadline) == 4:
             yield (
                 each.measure,
-                each.number,
+                _at(each, "deadline"),
                 _("The deadline is only the year %(year)s.") % {"year": deadline},
                 _("A quarter or a day, so that lateness shows before the year is over."),
             )
@@ -195,7 +217,7 @@ def funding_ends_early(plan: Plan) -> Found:
             if until and due is not None and Period.parse(until).last < due:
                 yield (
                     each.measure,
-                    each.number,
+                    _at(each, "funding"),
                     _("The funding %(source)s ends in %(end)s, before the deadline %(deadline)s.")
                     % {"source": name, "end": until, "deadline": each.measure.deadline},
                     _("An earlier deadline, or the source that pays for the rest of the time."),
@@ -210,7 +232,7 @@ def deadline_before_start(plan: Plan) -> Found:
         if starts and due is not None and Period.parse(starts).first > due:
             yield (
                 each.measure,
-                each.number,
+                _at(each, "deadline"),
                 _("The deadline %(deadline)s lies before the start %(start)s.")
                 % {"deadline": each.measure.deadline, "start": starts},
                 _("A deadline after the start."),
@@ -225,7 +247,7 @@ def deadline_in_the_past(plan: Plan) -> Found:
         if due is not None and due.year < plan.year:
             yield (
                 each.measure,
-                each.number,
+                _at(each, "deadline"),
                 _("The deadline %(deadline)s lies before the plan's year %(year)d.")
                 % {"deadline": each.measure.deadline, "year": plan.year},
                 _("A deadline in the plan's year or later, or the measure reported as done."),
@@ -267,7 +289,7 @@ def undecidable_indicator(plan: Plan) -> Found:
             if quantity(text) is None and (vague := _INDEFINITE.search(text)):
                 yield (
                     each.measure,
-                    each.number,
+                    _at(each, "indicator"),
                     _("“%(text)s” cannot be counted or decided: “%(word)s” leaves open what is meant.")
                     % {"text": _short(text), "word": vague.group().strip()},
                     _("What is meant by name, and the stage it has to reach; or a number."),
@@ -279,16 +301,16 @@ def placeholder(plan: Plan) -> Found:
     """A cell says that something is still being specified."""
     for each in facts(plan):
         texts = [
-            each.measure.title_lv,
-            *each.results,
-            *each.indicators,
-            *(text for _n, text, _u in each.funding),
+            ("title", each.measure.title_lv),
+            *(("result", text) for text in each.results),
+            *(("indicator", text) for text in each.indicators),
+            *(("funding", text) for _name, text, _until in each.funding),
         ]
-        for text in texts:
+        for column, text in texts:
             if said := _PLACEHOLDER.search(text):
                 yield (
                     each.measure,
-                    each.number,
+                    _at(each, column),
                     _("“%(words)s” stands in “%(text)s”: it is not known yet.")
                     % {"words": said.group(), "text": _short(text)},
                     _("What is meant, or who says it by when."),
@@ -304,7 +326,7 @@ def percentage_of_what(plan: Plan) -> Found:
             if promised is not None and promised.unit_hint == "%" and not _OF_WHOM.search(text):
                 yield (
                     each.measure,
-                    each.number,
+                    _at(each, "indicator"),
                     _("“%(text)s”: of whom or of what is not said.") % {"text": _short(text)},
                     _("The whole that the percentage is taken of, and how many it holds today."),
                 )
@@ -314,11 +336,11 @@ def percentage_of_what(plan: Plan) -> Found:
 def unmeasurable_words(plan: Plan) -> Found:
     """A title or result promises something sufficient, effective, wide or large, without a number."""
     for each in facts(plan):
-        for text in (each.measure.title_lv, *each.results):
+        for column, text in [("title", each.measure.title_lv), *(("result", text) for text in each.results)]:
             if (vague := _UNMEASURABLE.search(text)) and quantity(text) is None:
                 yield (
                     each.measure,
-                    each.number,
+                    _at(each, column),
                     _("“%(word)s” in “%(text)s” cannot be measured.")
                     % {"word": vague.group(), "text": _short(text)},
                     _("A number, or a test that can be passed or failed."),
@@ -336,7 +358,7 @@ def same_title(plan: Plan) -> Found:
             others = ", ".join(other.number for other in several if other is not each)
             yield (
                 each.measure,
-                each.number,
+                _at(each, "title"),
                 _("The title “%(title)s” is also that of %(others)s.")
                 % {"title": _short(each.measure.title_lv), "others": others},
                 _("What is different belongs in the title."),
@@ -354,7 +376,7 @@ def number_format(plan: Plan) -> Found:
             if printed.endswith(".") is not usual:
                 yield (
                     each.measure,
-                    each.number,
+                    _at(each, "number"),
                     _("The number is written “%(number)s”, %(count)d others are written differently.")
                     % {"number": printed, "count": stopped[usual]},
                     f"“{each.number}.”" if usual else f"“{each.number}”",
@@ -373,7 +395,7 @@ def both_parts(plan: Plan) -> Found:
             if who in responsible:
                 yield (
                     each.measure,
-                    each.number,
+                    _at(each, "involved"),
                     _("%(institution)s is both responsible and involved.") % {"institution": name},
                     _("One of the two columns."),
                 )
@@ -392,7 +414,7 @@ def collective_responsible(plan: Plan) -> Found:
     for each, names in _collective(plan, Part.RESPONSIBLE):
         yield (
             each.measure,
-            each.number,
+            _at(each, "responsible"),
             _("Responsible is no institution but a group: %(names)s.") % {"names": ", ".join(names)},
             _("The institutions by name."),
         )
@@ -404,7 +426,7 @@ def collective_involved(plan: Plan) -> Found:
     for each, names in _collective(plan, Part.INVOLVED):
         yield (
             each.measure,
-            each.number,
+            _at(each, "involved"),
             _("Involved is no institution but a group: %(names)s.") % {"names": ", ".join(names)},
             _("The institutions by name."),
         )
@@ -419,7 +441,7 @@ def law_adopted(plan: Plan) -> Found:
         if not any("saeima" in plain(name) for _who, name, _kind in each.parties["responsible"]):
             yield (
                 each.measure,
-                each.number,
+                _at(each, "title"),
                 _("“%(title)s” is decided by the parliament and not by the responsible institution.")
                 % {"title": _short(each.measure.title_lv)},
                 _(
@@ -436,7 +458,7 @@ def no_lead(plan: Plan) -> Found:
         if count >= MANY:
             yield (
                 each.measure,
-                each.number,
+                _at(each, "responsible"),
                 ngettext(
                     "%(count)d party is responsible and none leads.",
                     "%(count)d parties are responsible and none leads.",
@@ -466,7 +488,7 @@ def priority_without_measures(plan: Plan) -> Found:
         if priority.pk not in sections:
             yield (
                 priority,
-                priority.code,
+                _("Priority %(code)s") % {"code": priority.code},
                 _("The priority “%(title)s” has no measure in the plan for %(year)d.")
                 % {"title": _short(priority.title), "year": plan.year},
                 _("At least one measure, or a stated reason why there is none this year."),
@@ -482,7 +504,7 @@ def direction_named_differently(plan: Plan) -> Found:
             seen.add(direction.pk)
             yield (
                 direction,
-                direction.code,
+                _("Direction %(code)s") % {"code": direction.code},
                 _("The direction is “%(strategy)s” in the strategy and “%(plan)s” in the plan.")
                 % {"strategy": direction.title_lv, "plan": section.direction_title_lv},
                 _("One name."),
@@ -508,7 +530,7 @@ def _worded(plan: Plan) -> Iterator[tuple[Section, Priority, bool]]:
 def _told_differently(section: Section, priority: Priority) -> tuple[Any, str, str, str]:
     return (
         section,
-        section.number,
+        _("Section %(number)s") % {"number": section.number},
         _("The strategy writes “%(strategy)s”, the plan “%(plan)s”.")
         % {"strategy": priority.title_lv, "plan": section.title_lv},
         _("The strategy's title: “%(title)s”.") % {"title": priority.title_lv},
@@ -544,7 +566,7 @@ def directions_reordered(plan: Plan) -> Found:
         if ordered[nth] != direction:
             yield (
                 direction,
-                direction.code,
+                _("Direction %(code)s") % {"code": direction.code},
                 _(
                     "The direction “%(title)s” is number %(plan)d in the plan and number %(strategy)d in the strategy."
                 )

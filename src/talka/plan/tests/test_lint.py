@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.apps import apps
 
 from talka.core import lint
 from talka.core.actions import HUB, SYSTEM
@@ -24,7 +25,16 @@ KEY = Path(__file__).with_name("answer_key.yaml")
 def found(plan: Plan) -> Counter[tuple[str, str, str]]:
     """Code, severity and place of everything found, in a plan read anew."""
     fresh = Plan.objects.select_related("ecosystem", "strategy").get(pk=plan.pk)
-    return Counter((each.code, each.severity, each.place) for each in lint.run("plan.plan", fresh))
+    return Counter((each.code, each.severity, _named(each)) for each in lint.run("plan.plan", fresh))
+
+
+def _named(finding: lint.Finding) -> str:
+    """The number of the measure or section, the code of the direction or priority that a finding is about."""
+    model = apps.get_model(finding.kind)
+    row: Any = model._base_manager.get(pk=finding.subject_id)
+    name = str(row.number if hasattr(row, "number") else row.code)
+    assert name in finding.place
+    return name
 
 
 def test_real_plan_has_exactly_the_defects_of_the_answer_key():
@@ -38,7 +48,7 @@ def test_a_finding_says_where_what_and_what_would_be_right():
     finding = next(each for each in lint.run("plan.plan", plan) if each.code == "P18")
     measure = Measure.objects.get(number="1.2.1")
     assert (finding.place, finding.kind, finding.subject_id, finding.url) == (
-        "1.2.1",
+        "Measure 1.2.1, result indicator",
         "plan.measure",
         measure.pk,
         measure.get_absolute_url(),
@@ -250,4 +260,4 @@ def test_a_plan_of_a_draft_strategy_can_be_linted():
     with acting():
         strategy.state = "draft"
         strategy.save()
-    assert [code for code, _severity, _place in found(draw.plan(eco, 2026))] == ["S01", "S01"]
+    assert found(draw.plan(eco, 2026)) == Counter([("S01", "error", "d1-1"), ("S01", "error", "d1-2")])
