@@ -124,6 +124,7 @@ class Api(NinjaAPI):
         for operations in schema["paths"].values():
             for method, operation in operations.items():
                 operation.setdefault("security", []).append({})  # without a key: what is public
+                _say_what(operation)
                 operation["responses"] = {
                     str(status): each for status, each in operation["responses"].items()
                 }
@@ -147,6 +148,15 @@ class Api(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         view = operation.view_func
         return f"{view.__module__.removeprefix('talka.').partition('.')[0]}_{view.__name__}"
+
+
+def _say_what(operation: dict[str, Any]) -> None:
+    """The first line of a view's docstring is its summary: one made from its name says less."""
+    if "description" in operation:
+        first, _newline, rest = operation.pop("description").partition("\n")
+        operation["summary"] = first.rstrip(".")
+        if rest.strip():
+            operation["description"] = rest.strip()
 
 
 def _errors_of(method: str) -> list[tuple[int, str]]:

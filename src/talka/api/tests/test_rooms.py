@@ -18,6 +18,7 @@ from talka.core.models import Event
 from talka.domains.models import Ecosystem
 from talka.governance import actions as governance
 from talka.network import actions as network
+from talka.plan import actions as plan_actions
 from talka.plan import sheets
 from talka.plan.models import Measure, Plan
 from talka.plan.tests import factories as plans
@@ -300,7 +301,7 @@ def test_measures_are_narrowed_as_on_the_page(eco: Ecosystem) -> None:
     plan = plans.plan(eco, 2023)
     plans.measure(plan, "1.1.1", title_lv="Biobankas likums", responsible=[ministry], deadline="2020")
     plans.measure(plan, "1.1.2", title_lv="Forums")
-    plans.actions.adopt(plan, by=SYSTEM)
+    plan_actions.adopt(plan, by=SYSTEM)
 
     def numbers(query: str) -> list[str]:
         found = ask("get", f"{IN}plans/2023/measures?{query}").json()["items"]
@@ -459,7 +460,7 @@ def draw(eco: Ecosystem, many: int, bearer: str) -> None:
             assert made.status_code == 201, (path, made.json())
         ask("post", f"{IN}kpis", bearer, {"project": "x1", "order": nth, "title": {"lv": "A"}})
         ask("post", f"{IN}decisions", bearer, {"body": "x1", "title": {"lv": f"D{nth}"}})
-    plans.actions.adopt(plan, by=SYSTEM)
+    plan_actions.adopt(plan, by=SYSTEM)
     for measure in Measure.objects.all():
         ask("post", f"{IN}measures/{measure.pk}/reports", bearer, {"period": "2023", "text": "Darīts"})
     assert Event.objects.exists()
