@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -186,9 +187,7 @@ def kept(token: str) -> Kept:
 
 def discard(upload: Kept) -> None:
     """Forgets a kept upload."""
-    for path in (upload.path, upload.path.with_name("name")):
-        path.unlink(missing_ok=True)
-    upload.path.parent.rmdir()
+    shutil.rmtree(upload.path.parent, ignore_errors=True)  # another process may be sweeping it away
 
 
 def explained(error: BadFile) -> str:

@@ -10,6 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -262,9 +263,9 @@ def _holder(organisation: Organisation, name: str, value: str) -> Organisation |
         return others.filter(**{name: value}).first()
     if organisation.country != "LV" or organisation.withdrawn:
         return None
-    # Folded in Python: SQLite compares letters beyond ASCII by their bytes.
-    held = others.filter(country="LV", withdrawn=False).exclude(acronym="")
-    return next((each for each in held if each.acronym.casefold() == value.casefold()), None)
+    # Spelt out, because SQLite forgives capitals of ASCII letters only.
+    same = Q(acronym__iexact=value) | Q(acronym__in=[value.upper(), value.lower(), value.capitalize()])
+    return others.filter(same, country="LV", withdrawn=False).first()
 
 
 def _set_aliases(organisation: Organisation, names: Iterable[str]) -> bool:
