@@ -14,6 +14,7 @@ from django.forms import (
     Textarea,
 )
 from django.forms.boundfield import BoundWidget
+from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -60,7 +61,12 @@ def field(bound: BoundField, label: str = "", help: str = "", wide: bool = True)
             choices,
             refusal,
         )
-    control = mark_safe(bound.as_widget(attrs=_attributes(widget, errors, described)))
+    attributes = _attributes(widget, errors, described)
+    control = (
+        _select(bound, attributes)
+        if isinstance(widget, Select) and widget.template_name == Select.template_name
+        else mark_safe(bound.as_widget(attrs=attributes))
+    )
     if check:
         return format_html(
             '<div class="{}"><div class="form-check">{}'
@@ -81,6 +87,36 @@ def field(bound: BoundField, label: str = "", help: str = "", wide: bool = True)
         hint_,
         control,
         refusal,
+    )
+
+
+def _select(bound: BoundField, attributes: dict[str, Any]) -> SafeString:
+    """What Django's own template of a select draws, which takes a template for each option: ten times slower."""
+    widget = bound.field.widget
+    given = bound.build_widget_attrs(attributes, widget)
+    if bound.auto_id and "id" not in widget.attrs:
+        given.setdefault("id", bound.auto_id)
+    drawn = widget.get_context(bound.html_name, bound.value(), given)["widget"]
+    return format_html(
+        '<select name="{}"{}>{}</select>',
+        drawn["name"],
+        flatatt(drawn["attrs"]),
+        mark_safe(
+            "".join(
+                format_html('<optgroup label="{}">{}</optgroup>', group, _options(options))
+                if group
+                else _options(options)
+                for group, options, _index in drawn["optgroups"]
+            )
+        ),
+    )
+
+
+def _options(options: list[dict[str, Any]]) -> SafeString:
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        ((each["value"], flatatt(each["attrs"]), each["label"]) for each in options),
     )
 
 
