@@ -451,10 +451,12 @@ def table(
     names: Mapping[str, str] | None = None,
     special: Mapping[str, Shown] | None = None,
     remove: Callable[..., Any] | None = None,
+    hidden: Callable[[Any], Mapping[str, Any]] = lambda who: {},
 ) -> Any:
     """Gives the sheet `code` its operations at `path`: all rows, one, a new one, a changed one.
 
-    `remove` is the verb that takes a row away, where rows can be.
+    `remove` is the verb that takes a row away, where rows can be. `hidden` says what a reader (None: the public) is
+    shown instead of the fields that are not for everybody.
 
     `where` is the schema of the path's parameters, from which `parent` finds what the rows hang under (Http404 where
     the asker may not see it); `filters` the schema of what narrows the list, by `narrow`. `name` is what a row is
@@ -465,6 +467,10 @@ def table(
     schema = shown.out(name)
     by = "code" if shown.sheet.key == ("code",) else "id"
 
+    def told(request: HttpRequest) -> Callable[[Any], dict[str, Any]]:
+        instead = hidden(reader(request))
+        return lambda row: {**shown.show(row), **instead}
+
     def list_rows(
         request: HttpRequest,
         *,
@@ -473,17 +479,17 @@ def table(
         wanted: Any = None,
         place: Any = None,
     ) -> Any:
-        return page(narrow(shown.sheet.rows(parent(request, place)), wanted), limit, offset, shown.show)
+        return page(narrow(shown.sheet.rows(parent(request, place)), wanted), limit, offset, told(request))
 
     def read_row(request: HttpRequest, *, row: Any, place: Any = None) -> Any:
-        return shown.show(one_of(shown.sheet.rows(parent(request, place)), by, row))
+        return told(request)(one_of(shown.sheet.rows(parent(request, place)), by, row))
 
     def add_row(request: HttpRequest, *, given: Any, place: Any = None) -> Any:
         above, who = parent(request, place), actor(request)
         values = shown.values(above, given.dict(exclude_unset=True))
         with _once(shown):
             made = shown.sheet.add(above, values, by=who)
-        return shown.show(one_of(shown.sheet.rows(above), "pk", made.pk))
+        return told(request)(one_of(shown.sheet.rows(above), "pk", made.pk))
 
     def change_row(request: HttpRequest, *, row: Any, given: Any, place: Any = None) -> Any:
         above, who = parent(request, place), actor(request)
@@ -491,7 +497,7 @@ def table(
         sent = given.dict(exclude_unset=True)
         with _once(shown), holding(found, sent.pop("revision")):
             shown.sheet.change(found, shown.values(above, sent, found), by=who)
-        return shown.show(one_of(shown.sheet.rows(above), "pk", found.pk))
+        return told(request)(one_of(shown.sheet.rows(above), "pk", found.pk))
 
     def remove_row(request: HttpRequest, *, row: Any, revision: int, place: Any = None) -> None:
         assert remove is not None  # else it is not offered
@@ -551,9 +557,10 @@ def one_of(rows: Any, name: str, value: Any) -> Any:
 
 @contextmanager
 def _once(shown: Table) -> Iterator[None]:
-    """What the database keeps once is not written twice: the caller is told which fields name a row."""
+    """Whole or not at all, and never twice what the database keeps once: the caller is told what must be new."""
     try:
-        yield
+        with transaction.atomic():
+            yield
     except IntegrityError:
         labels = ", ".join(str(shown.sheet.column(key).label) for key in shown.sheet.key)
         raise Invalid(

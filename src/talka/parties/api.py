@@ -92,7 +92,14 @@ def _inside(request: HttpRequest, place: Any) -> Any:
     return HUB
 
 
-table(router, "parties.people", "/people", name="Person", parent=_inside)
+def _private(who: Any) -> dict[str, Any]:
+    """Addresses are for those who keep people, roles for those who give them."""
+    if rules.may_administer(who, HUB):
+        return {}
+    return {"role": ""} if rules.may_edit(who, HUB) else {"role": "", "email": ""}
+
+
+table(router, "parties.people", "/people", name="Person", parent=_inside, hidden=_private)
 
 
 class GrantOut(Schema):

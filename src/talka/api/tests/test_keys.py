@@ -13,7 +13,7 @@ from talka.api.tests.factories import account, ask, error, key
 from talka.core.actions import SYSTEM
 from talka.domains.models import Ecosystem
 from talka.parties import actions as parties
-from talka.parties.models import Account
+from talka.parties.models import Account, Person
 from talka.plan.models import Measure, Plan
 from talka.plan.tests import factories
 
@@ -153,3 +153,32 @@ def test_a_browser_that_writes_sends_its_token_against_forgery(anna: Account) ->
     token = browser.cookies["csrftoken"].value
     answer = browser.post(path, body, content_type="application/json", headers={"x-csrftoken": token})
     assert answer.json()["state"] == "under_way"
+
+
+def test_addresses_and_roles_of_people_are_for_those_who_keep_them(eco: Ecosystem, anna: Account) -> None:
+    dace = key(account("Dace", "administrator"))
+    cilda = key(account("Cilda"))
+
+    def seen(bearer: str) -> tuple[str, str]:
+        told = ask("get", "people/anna-paraugs", bearer).json()
+        assert told in ask("get", "people", bearer).json()["items"]
+        return told["email"], told["role"]
+
+    assert seen(dace) == ("anna@example.test", "coordinator: biomed")
+    assert seen(key(anna)) == ("anna@example.test", "")
+    assert seen(cilda) == ("", "")
+
+
+def test_what_is_refused_half_way_leaves_nothing_behind(eco: Ecosystem, anna: Account) -> None:
+    sent = {
+        "code": "dace",
+        "given": "Dace",
+        "family": "Paraugs",
+        "email": "dace@example.test",
+        "role": "officer: biomed",
+    }
+    assert error(ask("post", "people", key(anna), sent)) == (
+        403,
+        "refused",
+    )  # she keeps people, but gives no roles
+    assert Person.objects.filter(code="dace").count() == 0
