@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -244,7 +246,11 @@ def _even(value: Any) -> str:
 
 
 class MeasureForm(VerbForm):
-    """All columns of a measure. Of one that is there only what was changed is handed on: the rest stays as printed."""
+    """All columns of a measure. Of one that is there only what was changed is handed on: the rest stays as printed.
+
+    The form remembers what it showed. What somebody else changed meanwhile is so told from what this reader changed,
+    and saving again after a conflict writes over the same columns only.
+    """
 
     section = forms.ModelChoiceField(queryset=Section.objects.none(), label=_("Priority"))
     number = forms.CharField(
@@ -335,10 +341,49 @@ class MeasureForm(VerbForm):
         for name, value in now.items():
             self.initial.setdefault(name, value)
 
+    def remembered(self) -> SafeString:
+        """What the form shows, as hidden fields that come back with what was typed."""
+        kept = ((name, self._showed(name)) for name in self.fields if name != "seen")
+        return format_html_join(
+            "\n",
+            '<input type="hidden" name="showed-{}" value="{}">',
+            ((n, "" if v is None else v) for n, v in kept),
+        )
+
+    def _showed(self, name: str) -> Any:
+        key = f"showed-{name}"
+        return self.data[key] if key in self.data else self.initial.get(name)
+
+    def touched(self) -> set[str]:
+        """The columns that this reader changed."""
+        return {
+            name
+            for name, field in self.fields.items()
+            if name != "seen" and field.has_changed(self._showed(name), self[name].data)
+        }
+
+    def carry_out(self, verb: Callable[..., Any], subject: Any, *, by: Any, **more: Any) -> bool:
+        done = super().carry_out(verb, subject, by=by, **more)
+        if self.meanwhile:
+            self._catch_up()
+        return done
+
+    def _catch_up(self) -> None:
+        """After a conflict: what was typed stays, the other columns show what they are now."""
+        touched = self.touched()
+        found = queries.with_columns(Measure.objects.filter(pk=self.subject.pk)).select_related("plan").get()
+        self.initial = {}
+        self._begin_with(found)
+        now = {name: "" if value is None else str(value) for name, value in self.initial.items()}
+        untouched = {name: shown for name, shown in now.items() if name not in touched}
+        remembered = {f"showed-{name}": shown for name, shown in now.items()}
+        self.data = {**{name: self.data[name] for name in self.data}, **untouched, **remembered}
+
     def values(self) -> dict[str, Any]:
         given = super().values()
         if self.subject is not None:
-            given = {name: value for name, value in given.items() if name in self.changed_data}
+            touched = self.touched()
+            given = {name: value for name, value in given.items() if name in touched}
         for name in given.keys() & {"responsible", "involved"}:
             given[name] = given[name].items
         if "funding" in given:
@@ -386,7 +431,7 @@ class ReportForm(VerbForm):
     done_on = forms.DateField(
         label=_("Done on"), required=False, widget=widgets.DateInput(), help_text=_("Only if it is done.")
     )
-    files = FilesField(
+    files = FilesField(  # type: ignore[assignment]  # the field, not the uploads, which are self.files of the form
         label=_("Evidence"),
         required=False,
         help_text=_("Word, Excel, PDF, pictures or signed containers, up to 25 MB each."),

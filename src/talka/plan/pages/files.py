@@ -142,11 +142,11 @@ def _carry_out(
     """How many measures a file has added or changed, and in which plan. A year without a plan gets one."""
     expected = request.POST.get("expected", "")
     if it is not None:
-        return len(found.apply(by=request.user, expected=expected)), it
+        return len(found.apply(by=asker(request), expected=expected)), it
     with transaction.atomic():
         found.expect(expected)
-        plan = actions.add_plan(eco, by=request.user, year=year)
-        return len(read_plan_file(plan, kept.path, name=kept.name).apply(by=request.user)), plan
+        plan = actions.add_plan(eco, by=asker(request), year=year)
+        return len(read_plan_file(plan, kept.path, name=kept.name).apply(by=asker(request))), plan
 
 
 def _imported(name: str, count: int) -> str:

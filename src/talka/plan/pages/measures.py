@@ -303,7 +303,7 @@ def step(request: HttpRequest, ecosystem: str, pk: int, step: str) -> HttpRespon
     row = _measure(request, ecosystem, pk)
     verb, form_class, done = STEPS[step]
     form = form_class(request.POST)
-    if form.carry_out(verb, row, by=request.user):
+    if form.carry_out(verb, row, by=asker(request)):
         messages.success(request, str(done))
     else:
         tell_refusals(request, form)
@@ -345,7 +345,7 @@ def add_measure(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse
     form = forms.MeasureForm(
         request.POST or None, plan=plan, columns=_columns(), initial={"section": section and section.pk}
     )
-    if request.method == "POST" and form.carry_out(actions.add_measure, plan, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.add_measure, plan, by=asker(request)):
         messages.success(request, _("“%(name)s” is added.") % {"name": form.result})
         return redirect(form.result)
     return _measure_page(
@@ -364,7 +364,7 @@ def edit_measure(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     need(rules.may_edit, request, row)
     must_be_open(row.plan)
     form = forms.MeasureForm(request.POST or None, plan=row.plan, columns=_columns(), subject=row)
-    if request.method == "POST" and form.carry_out(actions.edit_measure, row, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.edit_measure, row, by=asker(request)):
         messages.success(request, _("Saved."))
         return redirect(form.result)
     return _measure_page(
@@ -390,7 +390,7 @@ def remove_measure(request: HttpRequest, ecosystem: str, pk: int) -> HttpRespons
     row = _measure(request, ecosystem, pk)
     name = str(row)
     try:
-        actions.remove_measure(row, by=request.user)
+        actions.remove_measure(row, by=asker(request))
     except Invalid as refusal:
         messages.error(request, str(refusal))
         return redirect(row)
@@ -409,7 +409,7 @@ def report(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
         return redirect(f"{row.get_absolute_url()}#report")
     need(rules.may_report, request, row)
     form = _report_form(request, row, request.POST, request.FILES)
-    if form.carry_out(actions.report, row, by=request.user):
+    if form.carry_out(actions.report, row, by=asker(request)):
         messages.success(request, _("Handed in. The coordinator accepts it or asks back."))
         return redirect(f"{row.get_absolute_url()}#report-{form.result.pk}")
     return _page(request, row, form)
@@ -432,7 +432,7 @@ def judge(request: HttpRequest, ecosystem: str, pk: int, judgement: str) -> Http
         raise Http404(_("There is no such report on a measure of this ecosystem."))
     verb, done = JUDGEMENTS[judgement]
     form = forms.JudgeForm(request.POST, required=judgement != "accept")
-    if form.carry_out(verb, report, by=request.user):
+    if form.carry_out(verb, report, by=asker(request)):
         messages.success(request, str(done))
     else:
         tell_refusals(request, form)

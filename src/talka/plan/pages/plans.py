@@ -276,8 +276,8 @@ def timeline(
         words, tone = state_words(measure, today)
         starts = Period.parse(measure.starts).first if measure.starts else None
         due = Period.parse(measure.deadline) if measure.deadline else None
-        first = min(filter(None, [first, starts, due and due.first]))
-        last = max(filter(None, [last, due and due.last]))
+        first = min([first, *([starts] if starts else []), *([due.first] if due else [])])
+        last = max([last, *([due.last] if due else [])])
         spans.append(
             charts.Span(
                 str(measure),
@@ -427,7 +427,7 @@ def derive(request: HttpRequest, ecosystem: str) -> HttpResponse:
     asked = request.GET.get("year", "")
     first = int(asked) if asked.isdecimal() and len(asked) == 4 else _next_year(eco)
     form = forms.NewPlanForm(request.POST or None, initial={"year": first})
-    if request.method == "POST" and form.carry_out(actions.derive, eco, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.derive, eco, by=asker(request)):
         messages.success(request, _("The draft is there, with a heading for each priority of the strategy."))
         return redirect(form.result)
     return form_page(
@@ -455,7 +455,7 @@ def edit(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
     need(rules.may_edit, request, it)
     must_be_open(it)
     form = forms.PlanForm(request.POST or None, subject=it)
-    if request.method == "POST" and form.carry_out(actions.edit_plan, it, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.edit_plan, it, by=asker(request)):
         messages.success(request, _("Saved."))
         return redirect(form.result)
     return form_page(
@@ -473,7 +473,7 @@ def new_version(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse
     """Drafts a new version of the plan in force."""
     it = chosen(request, ecosystem, year)
     try:
-        made = actions.new_version(it, by=request.user)
+        made = actions.new_version(it, by=asker(request))
     except Invalid as refusal:
         messages.error(request, str(refusal))
         return redirect(it)
@@ -494,7 +494,7 @@ def adopt(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
             _("Only a draft is adopted; this version is %(state)s.") % {"state": it.get_state_display()}
         )
     form = forms.AdoptForm(request.POST or None, plan=it)
-    if request.method == "POST" and form.carry_out(actions.adopt, it, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.adopt, it, by=asker(request)):
         messages.success(
             request, _("The plan for %(year)s is in force and open to everybody.") % {"year": it.year}
         )
@@ -527,7 +527,7 @@ def close(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
     """Closes a plan whose year is over."""
     it = chosen(request, ecosystem, year)
     try:
-        actions.close(it, by=request.user)
+        actions.close(it, by=asker(request))
     except Invalid as refusal:
         messages.error(request, str(refusal))
     else:
@@ -543,7 +543,7 @@ def roll_over(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
         raise Invalid(_("Measures are carried over from the plan in force; this version is not."))
     undone = [measure for measure in queries.measures(it) if measure.undone]
     form = forms.RollOverForm(request.POST or None, plan=it, measures=undone)
-    if request.method == "POST" and form.carry_out(actions.roll_over, it, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.roll_over, it, by=asker(request)):
         carried = len(form.values()["reasons"])
         messages.success(
             request,
@@ -576,7 +576,7 @@ def add_section(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse
     need(rules.may_edit, request, it)
     must_be_open(it)
     form = forms.SectionForm(request.POST or None, plan=it)
-    if request.method == "POST" and form.carry_out(actions.add_section, it, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.add_section, it, by=asker(request)):
         messages.success(request, _("“%(name)s” is added.") % {"name": form.result})
         return redirect(form.result)
     return form_page(
@@ -609,7 +609,7 @@ def edit_section(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     need(rules.may_edit, request, section)
     must_be_open(it)
     form = forms.SectionForm(request.POST or None, plan=it, subject=section)
-    if request.method == "POST" and form.carry_out(actions.edit_section, section, by=request.user):
+    if request.method == "POST" and form.carry_out(actions.edit_section, section, by=asker(request)):
         messages.success(request, _("Saved."))
         return redirect(form.result)
     removable = it.state == PlanState.DRAFT and not section.measures.exists()
@@ -631,7 +631,7 @@ def remove_section(request: HttpRequest, ecosystem: str, pk: int) -> HttpRespons
     section = _section(request, ecosystem, pk)
     name, it = str(section), section.plan
     try:
-        actions.remove_section(section, by=request.user)
+        actions.remove_section(section, by=asker(request))
     except Invalid as refusal:
         messages.error(request, str(refusal))
     else:

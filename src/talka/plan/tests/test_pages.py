@@ -48,8 +48,14 @@ class People(NamedTuple):
 
 
 def people(eco: Ecosystem) -> People:
-    institution = draw.organisation("EM", "Ekonomikas ministrija", name_en="Ministry of Economics")
-    other = draw.organisation("IZM", "Izglītības un zinātnes ministrija")
+    institution, other = (
+        Organisation.objects.filter(acronym=acronym).first()
+        or draw.organisation(acronym, name, name_en=english)
+        for acronym, name, english in (
+            ("EM", "Ekonomikas ministrija", "Ministry of Economics"),
+            ("IZM", "Izglītības un zinātnes ministrija", "Ministry of Education and Science"),
+        )
+    )
     return People(
         draw.account("Anna", "coordinator", where=eco),
         draw.account("Bruno", "officer", of=institution, where=eco),
@@ -209,7 +215,9 @@ def test_who_may_send_what() -> None:
     measure.refresh_from_db()
     report.refresh_from_db()
     assert (measure.state, report.state) == ("planned", "submitted")
-    assert [signed_in(who.anna).get(f"/lv/{eco.code}/plan/{page}").status_code for page in posts] == [405] * 10
+    assert [signed_in(who.anna).get(f"/lv/{eco.code}/plan/{page}").status_code for page in posts] == [
+        405
+    ] * 10
 
 
 @pytest.mark.parametrize(
@@ -248,11 +256,11 @@ def test_an_ecosystem_without_a_plan_says_what_will_be_here() -> None:
 @pytest.mark.parametrize(
     ("where", "count"),
     [
-        ("{year}/", 18),
+        ("{year}/", 19),
         ("{year}/?view=timeline", 18),
         ("{year}/?state=late&institution={institution}&part=1.1&q=pas", 19),
-        ("measures/{measure}/", 13),
-        ("{year}/compare/?from={before}", 28),
+        ("measures/{measure}/", 11),
+        ("{year}/compare/?from={before}", 19),
     ],
 )
 def test_pages_ask_the_same_number_of_questions_for_one_measure_and_for_three(where: str, count: int) -> None:
@@ -268,7 +276,11 @@ def test_pages_ask_the_same_number_of_questions_for_one_measure_and_for_three(wh
             for nth in range(number):
                 files = [SimpleUploadedFile(f"{nth}.pdf", b"%PDF-1.4")]
                 made = actions.report(
-                    row, by=SYSTEM, period=queries.Period.quarter(plan.year, nth + 1), text="Darīts.", files=files
+                    row,
+                    by=SYSTEM,
+                    period=queries.Period.quarter(plan.year, nth + 1),
+                    text="Darīts.",
+                    files=files,
                 )
                 actions.accept_report(made, by=SYSTEM)
         address = where.format(
@@ -288,7 +300,9 @@ def test_pages_ask_the_same_number_of_questions_for_one_measure_and_for_three(wh
 def test_one_number_and_one_sentence_answer_first() -> None:
     eco, _who, plan, measure = scene(measures=3)
     page = Client().get(f"/lv/{eco.code}/plan/{plan.year}/").content.decode()
-    assert '<a class="t-answer-figure" href="#measures"><span class="t-answer-number">0 no 3</span></a>' in page
+    assert (
+        '<a class="t-answer-figure" href="#measures"><span class="t-answer-number">0 no 3</span></a>' in page
+    )
     assert "Nav izpildīts neviens no 3 pasākumiem." in page
     assert '<a href="?state=late#measures">Kavējas 3 pasākumi.</a>' in page
     actions.finish(measure, by=SYSTEM)
@@ -359,7 +373,10 @@ def test_fifty_rows_stand_on_a_page() -> None:
     draw.strategy(eco)
     plan = draw.plan(eco, LAST_YEAR, measures=51, adopted=True)
     pages = [
-        Client().get(f"/lv/{eco.code}/plan/{plan.year}/?page={nth}").content.decode().count('data-label="Nr."')
+        Client()
+        .get(f"/lv/{eco.code}/plan/{plan.year}/?page={nth}")
+        .content.decode()
+        .count('data-label="Nr."')
         for nth in (1, 2)
     ]
     assert pages == [50, 1]
@@ -471,12 +488,16 @@ def test_nothing_is_taken_over_while_there_are_problems() -> None:
     eco, who, plan, _measure = scene()
     client = signed_in(who.anna)
     upload = table(
-        f"1.1.1.;Pasākums;;Ekonomikas minstrija;{plan.year};1.1. Prestižs", "1.1.2.;Cits;;EM;2023-02-30;1.1. Prestižs"
+        f"1.1.1.;Pasākums;;Ekonomikas minstrija;{plan.year};1.1. Prestižs",
+        "1.1.2.;Cits;;EM;2023-02-30;1.1. Prestižs",
     )
     address = send(client, eco, plan.year, upload)["Location"]
     preview = client.get(address)
     words = text_of(preview)
-    assert "2 to put right 2 places in the file must be put right first. Until then nothing is imported." in words
+    assert (
+        "2 to put right 2 places in the file must be put right first. Until then nothing is imported."
+        in words
+    )
     assert "plans.csv, row 2" in words
     assert "no institution is called “Ekonomikas minstrija”, nearest: EM (Ministry of Economics)" in words
     assert 'name="expected"' not in preview.content.decode()
@@ -488,10 +509,13 @@ def test_nothing_is_taken_over_while_there_are_problems() -> None:
 @pytest.mark.parametrize(
     ("upload", "words"),
     [
-        (SimpleUploadedFile("plans.exe", b"MZ"), "This is not a kind of file that can be read"),
+        (SimpleUploadedFile("plans.exe", b"MZ\x90\x00"), "plans.exe"),
         (SimpleUploadedFile("plans.docx", b"PK not really"), "plans.docx"),
         (SimpleUploadedFile("plans", b"1;2"), "plans"),
-        (SimpleUploadedFile("bez tabulas.csv", b"viens;divi\ntris;cetri\n"), "no measure was found in this file"),
+        (
+            SimpleUploadedFile("bez tabulas.csv", b"viens;divi\ntris;cetri\n"),
+            "no measure was found in this file",
+        ),
     ],
 )
 def test_a_file_that_is_no_plan_is_one_clear_problem(upload: SimpleUploadedFile, words: str) -> None:
@@ -505,7 +529,9 @@ def test_a_file_that_is_no_plan_is_one_clear_problem(upload: SimpleUploadedFile,
 def test_a_file_that_says_the_same_changes_nothing() -> None:
     eco, who, plan, _measure = scene()
     client = signed_in(who.anna)
-    same = SimpleUploadedFile("plans.docx", Client().get(f"/lv/{eco.code}/plan/{plan.year}/export.docx").content)
+    same = SimpleUploadedFile(
+        "plans.docx", Client().get(f"/lv/{eco.code}/plan/{plan.year}/export.docx").content
+    )
     words = text_of(client.get(send(client, eco, plan.year, same)["Location"]))
     assert "The plan says the same already" in words
 
@@ -543,7 +569,9 @@ def test_of_two_previews_the_second_must_be_looked_at_again() -> None:
     eco, who, plan, _measure = scene()
     client = signed_in(who.anna)
     addresses = [
-        send(client, eco, plan.year, table(f"1.1.1.;Pasākums {word};;EM;{plan.year};1.1. Prestižs"))["Location"]
+        send(client, eco, plan.year, table(f"1.1.1.;Pasākums {word};;EM;{plan.year};1.1. Prestižs"))[
+            "Location"
+        ]
         for word in ("viens", "divi")
     ]
     seen = [expected(client.get(address)) for address in addresses]
@@ -559,7 +587,9 @@ def test_of_two_previews_the_second_must_be_looked_at_again() -> None:
 
 def test_too_much_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     eco, who, plan, measure = scene()
-    monkeypatch.setattr("django.http.multipartparser.MultiPartParser.parse", lambda self: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        "django.http.multipartparser.MultiPartParser.parse", lambda self: pytest.fail("it was read")
+    )
     sizes = {f"{plan.year}/import/": 200, f"measures/{measure.pk}/report/": 200}
     answers = [
         signed_in(who.anna).post(
@@ -598,7 +628,10 @@ def test_a_year_without_a_plan_gets_one_from_the_file() -> None:
 def form_of(client: Client, address: str) -> dict[str, Any]:
     """The fields of a form as a browser would send them back untouched."""
     form = client.get(address).context["form"]
-    return {name: "" if (value := form[name].value()) is None else value for name in form.fields}
+    shown = {name: "" if (value := form[name].value()) is None else value for name in form.fields}
+    page = form.remembered() if hasattr(form, "remembered") else ""
+    hidden = re.findall(r'(?s)name="(showed-\w+)" value="(.*?)"', page)
+    return {**shown, **{name: unescape(value) for name, value in hidden}}
 
 
 def test_a_form_sent_back_untouched_changes_nothing() -> None:
@@ -614,7 +647,9 @@ def test_a_form_sent_back_untouched_changes_nothing() -> None:
             revision = Measure.objects.get(pk=measure.pk).revision
             client = signed_in(who.anna)
             address = f"/{language}/{eco.code}/plan/measures/{measure.pk}/edit/"
-            sent = {name: str(value).replace("\n", "\r\n") for name, value in form_of(client, address).items()}
+            sent = {
+                name: str(value).replace("\n", "\r\n") for name, value in form_of(client, address).items()
+            }
             assert client.post(address, sent).status_code == 302
             assert queries.cells(queries.measures(plan).get()) == before
             assert Measure.objects.get(pk=measure.pk).revision == revision
@@ -647,7 +682,7 @@ def test_all_columns_are_changed() -> None:
     [
         ("responsible", "Ekonomikas minstrija", "nearest: EM (Ministry of Economics)"),
         ("involved", "Mēness padome", "No institution is called “Mēness padome”"),
-        ("deadline", f"{THIS_YEAR}-02-30", "2023, 2023-Q3, 2023-06"),
+        ("deadline", "2023-02-30", "“2023-02-30” does not exist: February 2023 has 28 days."),
         ("starts", "kad būs nauda", "is not a period"),
         ("number", "pirmais", "is not a number of the plan"),
         ("number", "1.1.2", "There is a measure 1.1.2 already."),
@@ -657,7 +692,9 @@ def test_all_columns_are_changed() -> None:
         ("section", "0", "Select a valid choice"),
     ],
 )
-def test_a_refusal_stands_beside_its_field_and_keeps_what_was_typed(field: str, value: str, said: str) -> None:
+def test_a_refusal_stands_beside_its_field_and_keeps_what_was_typed(
+    field: str, value: str, said: str
+) -> None:
     eco, who, _plan, measure = scene(measures=3)
     client = signed_in(who.anna)
     address = f"/en/{eco.code}/plan/measures/{measure.pk}/edit/"
@@ -690,7 +727,7 @@ def test_a_second_editor_is_told_what_changed_and_loses_nothing() -> None:
     assert "Someone changed this meanwhile." in words
     for told in (
         "Dace Paraugs, Measure in Latvian: removed: Pasākums 1 added: Daces nosaukums",
-        "Dace Paraugs, Priority: 1. removed: 1 added: 2 . removed: Prestižs added: Izglītība",
+        "Dace Paraugs, Priority: removed: 1.1. Prestižs added: 1.2. Izglītība",
         "Dace Paraugs, Result indicator: removed: 1 forums added: 5 forumi",
         "Dace Paraugs, Institution: removed: EM",
         "Dace Paraugs, Institution: added: IZM",
@@ -699,9 +736,20 @@ def test_a_second_editor_is_told_what_changed_and_loses_nothing() -> None:
     assert ["Mans nosaukums</textarea>" in page, "Mans rādītājs</textarea>" in page] == [True, True]
     measure.refresh_from_db()
     assert measure.title_lv == "Daces nosaukums"
-    again = client.post(address, {**typed, "seen": answer.context["form"].data["seen"]})
-    measure.refresh_from_db()
-    assert (again.status_code, measure.title_lv) == (302, "Mans nosaukums")
+    shown = answer.context["form"].data
+    assert (shown["responsible"], shown["section"]) == ("IZM", str(plan.sections.get(number="1.2").pk))
+    again = client.post(address, shown)
+    assert again.status_code == 302
+    # Written over is what both changed; what only Dace changed stays hers.
+    found = queries.measures(plan).get()
+    assert (found.title_lv, [row.text_lv for row in found.indicator_rows]) == (
+        "Mans nosaukums",
+        ["Mans rādītājs"],
+    )
+    assert ([str(each) for each in queries.parties(found, "responsible")], found.section.number) == (
+        ["IZM"],
+        "1.2",
+    )
 
 
 def test_a_measure_is_added_under_a_heading_and_numbered_by_itself() -> None:
@@ -791,7 +839,7 @@ def test_what_cannot_be_done_is_explained() -> None:
     assert "The plan is a draft: reports are handed in once it is in force." in page(bruno, drafted)
     assert "The plan is a draft: measures begin and end once it is in force." in page(anna, drafted)
     assert "Only the responsible institutions report on this measure." in page(signed_in(stranger), measure)
-    assert "report" not in page(signed_in(who.cilda), measure).replace("report will stand", "")
+    assert "Only the responsible" not in page(signed_in(who.cilda), measure)
     actions.adopt(drafted.plan, by=SYSTEM)
     assert "Go to the measure in the version in force" in page(Client(), measure)
     assert "report on the measure in the version in force" in page(bruno, measure)
@@ -824,12 +872,16 @@ def test_an_officer_reports_with_evidence_and_the_coordinator_accepts() -> None:
     page = f"/en/{eco.code}/plan/measures/{measure.pk}/"
     form = bruno.get(page).context["form"]
     assert (form["period"].value(), form["done_on"].value()) == (QUARTER, TODAY)
-    evidence = [SimpleUploadedFile("forums.pdf", b"%PDF-1.4 forums"), SimpleUploadedFile("bilde.jpg", b"\xff\xd8")]
+    evidence = [
+        SimpleUploadedFile("forums.pdf", b"%PDF-1.4 forums"),
+        SimpleUploadedFile("dalībnieki.txt", b"40"),
+    ]
     data = {
         "text": "Forums notika.", "claims": "done", "done_on": f"{THIS_YEAR}-01-02", "value": "1,5", "files": evidence,
         "period": QUARTER,
     }  # fmt: skip
     sent = bruno.post(f"/lv/{eco.code}/plan/measures/{measure.pk}/report/", data)
+    assert sent.status_code == 302, sent.context["form"].errors
     report = Report.objects.get()
     assert sent["Location"] == f"/lv/{eco.code}/plan/measures/{measure.pk}/#report-{report.pk}"
     assert (report.text, report.value, report.institution_name, report.period) == (
@@ -838,7 +890,13 @@ def test_an_officer_reports_with_evidence_and_the_coordinator_accepts() -> None:
     assert "Forums notika." not in text_of(Client().get(page))
     words = text_of(anna.get(page))
     assert "1 report is to be accepted or returned." in words
-    for told in ("EM, Bruno Paraugs", "forums.pdf", "bilde.jpg", "Value : 1.5", "says that it was done on 2 Jan"):
+    for told in (
+        "EM, Bruno Paraugs",
+        "forums.pdf",
+        "dalībnieki.txt",
+        "Value: 1.5",
+        "says that it was done on 2 Jan",
+    ):
         assert told in words.replace("\N{NO-BREAK SPACE}", " ")
     measure.refresh_from_db()
     assert measure.state == "planned"
@@ -863,7 +921,9 @@ def test_a_report_is_returned_corrected_accepted_locked_and_unlocked() -> None:
 
     def judge(step: str, comment: str = "") -> str:
         newest = Report.objects.order_by("-id")[0]
-        return text_of(anna.post(f"/en/{eco.code}/plan/reports/{newest.pk}/{step}/", {"comment": comment}, follow=True))
+        return text_of(
+            anna.post(f"/en/{eco.code}/plan/reports/{newest.pk}/{step}/", {"comment": comment}, follow=True)
+        )
 
     assert "Handed in." in text_of(hand_in("Gandrīz gatavs."))
     assert "This field is required." in judge("return", " ")
@@ -873,7 +933,10 @@ def test_a_report_is_returned_corrected_accepted_locked_and_unlocked() -> None:
     assert "Accepted: the period is locked." in judge("accept", "Paldies!")
     refused = hand_in("Vēl kas.")
     assert sorted(refused.context["form"].errors) == ["period"]
-    assert ["is accepted and the period is locked" in text_of(refused), "Vēl kas." in text_of(refused)] == [True, True]
+    assert ["is accepted and the period is locked" in text_of(refused), "Vēl kas." in text_of(refused)] == [
+        True,
+        True,
+    ]
     assert "This report is already accepted" in judge("accept")
     assert "The period is open again." in judge("unlock", "Jāpapildina.")
     hand_in("Bija 41 cilvēks.")
@@ -923,13 +986,23 @@ def test_a_report_of_another_ecosystem_or_room_is_not_found() -> None:
                          as_of=TODAY, text="x", by_name="x", submitted_at=timezone.now())  # fmt: skip
         strange.save()
     here = f"/en/{eco.code}/plan/reports/{strange.pk}/accept/"
-    assert [signed_in(who_).post(url).status_code for who_, url in ((admin, address), (who.anna, here))] == [404, 404]
+    assert [signed_in(who_).post(url).status_code for who_, url in ((admin, address), (who.anna, here))] == [
+        404,
+        404,
+    ]
 
 
 def test_one_reports_on_the_quarters_and_years_that_have_begun() -> None:
     with override("en"):
         (_quarters, quarters), (_years, years) = periods(2025, date(2026, 5, 3))
-    assert [value for value, _label in quarters] == ["2026-Q2", "2026-Q1", "2025-Q4", "2025-Q3", "2025-Q2", "2025-Q1"]
+    assert [value for value, _label in quarters] == [
+        "2026-Q2",
+        "2026-Q1",
+        "2025-Q4",
+        "2025-Q3",
+        "2025-Q2",
+        "2025-Q1",
+    ]
     assert years == [("2026", "2026"), ("2025", "2025")]
     (_quarters, ahead), _years = periods(2027, date(2026, 1, 1))
     assert [value for value, _label in ahead] == ["2026-Q1"]
@@ -953,13 +1026,17 @@ def test_a_plan_from_the_strategy_to_its_end() -> None:
     client.post(f"{plans}new/", {"year": LAST_YEAR})
     draft = Plan.objects.get()
     assert [section.number for section in draft.sections.all()] == ["1.1", "1.2"]
-    assert "has no measures yet" in text_of(client.post(f"{plans}{LAST_YEAR}/adopt/?version=1", {"decision": ""}))
+    assert "has no measures yet" in text_of(
+        client.post(f"{plans}{LAST_YEAR}/adopt/?version=1", {"decision": ""})
+    )
     section = draft.sections.get(number="1.1")
     post(
         f"{LAST_YEAR}/measures/add/?version=1",
         section=section.pk, title_lv="Pirmais", responsible="EM", deadline=str(LAST_YEAR),
     )  # fmt: skip
-    post(f"{LAST_YEAR}/measures/add/?version=1", section=section.pk, title_lv="Otrais", deadline=str(LAST_YEAR))
+    post(
+        f"{LAST_YEAR}/measures/add/?version=1", section=section.pk, title_lv="Otrais", deadline=str(LAST_YEAR)
+    )
     assert "is in force and open to everybody" in post(f"{LAST_YEAR}/adopt/?version=1", decision="")
     assert "Version 2 is drafted as a copy." in post(f"{LAST_YEAR}/new-version/")
     assert "Version 2 is already being drafted" in post(f"{LAST_YEAR}/new-version/")
@@ -997,11 +1074,17 @@ def test_what_came_and_went_between_two_years_is_told() -> None:
     answer = Client().get(f"/lv/{eco.code}/plan/{LAST_YEAR}/compare/")
     words = text_of(answer)
     assert "4 atšķirības Pievienots 1 pasākums, svītroti 2 pasākumi, mainīts 1 pasākums." in words
-    assert "1.2.1. Pavisam kas cits pievienots Darbības rezultāts pievienots: Jauns rezultāts" in words
+    assert "1.2.1. Pavisam kas cits pievienots Darbības rezultāts pielikts: Jauns rezultāts" in words
     picked = answer.context
     assert (picked["from_key"], picked["to_key"]) == (f"{LAST_YEAR - 1}.1", f"{LAST_YEAR}.1")
-    turned = Client().get(f"/lv/{eco.code}/plan/{LAST_YEAR}/compare/?from={LAST_YEAR}&to={LAST_YEAR - 1}").context
-    assert (turned["from_key"], turned["to_key"], turned["count"]) == (f"{LAST_YEAR}.1", f"{LAST_YEAR - 1}.1", 4)
+    turned = (
+        Client().get(f"/lv/{eco.code}/plan/{LAST_YEAR}/compare/?from={LAST_YEAR}&to={LAST_YEAR - 1}").context
+    )
+    assert (turned["from_key"], turned["to_key"], turned["count"]) == (
+        f"{LAST_YEAR}.1",
+        f"{LAST_YEAR - 1}.1",
+        4,
+    )
 
 
 def test_a_plan_alone_is_compared_with_nothing() -> None:
@@ -1035,7 +1118,9 @@ def test_a_plan_is_given_its_title() -> None:
     eco, who, plan, _measure = scene()
     client = signed_in(who.anna)
     address = f"/en/{eco.code}/plan/{plan.year}/edit/"
-    client.post(address, {**form_of(client, address), "title_lv": "Rīcības plāns", "title_en": "The action plan"})
+    client.post(
+        address, {**form_of(client, address), "title_lv": "Rīcības plāns", "title_en": "The action plan"}
+    )
     plan.refresh_from_db()
     assert (plan.title_lv, plan.title_en) == ("Rīcības plāns", "The action plan")
     assert "The action plan" in text_of(Client().get(f"/en/{eco.code}/plan/{plan.year}/"))
