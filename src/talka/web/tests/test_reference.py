@@ -9,6 +9,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -19,6 +20,7 @@ from talka.core.actions import HUB, SYSTEM, Invalid
 from talka.core.formats import read_tables
 from talka.core.models import Event
 from talka.core.sheets import SHEETS
+from talka.documents import seeds
 from talka.domains import actions as domains
 from talka.domains.models import Domain, Mission, Policy
 from talka.parties import actions as parties
@@ -428,3 +430,42 @@ def test_a_table_becomes_rows_that_know_their_places(tmp_path: Path) -> None:
     sheet.apply(preview, by=SYSTEM)
     assert list(Mission.objects.values_list("code", "title_lv")) == [("sea", "Jūra")]
     assert (Domain.objects.count(), Organisation.objects.count()) == (0, 0)
+
+
+# ---------------------------------------------------------------- the whole house
+
+
+def test_every_table_of_the_house_opens_and_what_it_exports_comes_back_the_same(
+    client_: Client, tmp_path: Path
+) -> None:
+    """Over the real content of the biomedicine ecosystem: a new sheet is covered by being there."""
+    for folder in ("biomedicine", "demo"):
+        seeds.load(seeds.SEEDS / folder)
+    seen = []
+    for code, sheet in sorted(SHEETS.items()):
+        parent = (
+            HUB if sheet.over == "hub" else apps.get_model(sheet.over)._base_manager.order_by("pk").first()
+        )
+        where = {} if parent is HUB else {"in": parent.pk}
+        if not sheet.may_edit(parent, Account.objects.get(email="admin@example.test")):
+            continue
+        row = next(iter(sheet.rows(parent)))
+        for url in (
+            address("sheet", code),
+            address("add", code),
+            address("import", code),
+            address("row", code, row.pk),
+        ):
+            assert client_.get(url, where).status_code == 200, url
+        for format_, language in (("xlsx", "lv"), ("csv", "en")):
+            with override(language):
+                data = sheets_io.write(sheet, parent, format_)
+            path = tmp_path / f"{code}.{format_}"
+            path.write_bytes(data)
+            preview = sheet.preview(parent, sheets_io.read(sheet, path, path.name).raws)
+            changed = [
+                (item.name, [each.column.key for each in item.differences]) for item in preview.changes
+            ]
+            assert (preview.problems, changed, preview.missing) == ([], [], []), path.name
+        seen.append(code)
+    assert len(seen) >= 20
