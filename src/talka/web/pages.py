@@ -123,7 +123,10 @@ def search(request: HttpRequest) -> HttpResponse:
 def my_work(request: HttpRequest) -> HttpResponse:
     """What waits for whoever is signed in, most urgent first."""
     account: Any = request.user
-    return render(request, "web/my_work.html", glance.work_of(account, timezone.localdate()))
+    work = glance.work_of(account, timezone.localdate())
+    if len(work["ecosystems"]) == 1:  # whoever works in one ecosystem finds its navigation here too
+        request.ecosystem = work["ecosystems"][0]  # type: ignore[attr-defined]
+    return render(request, "web/my_work.html", work)
 
 
 @never_cache
