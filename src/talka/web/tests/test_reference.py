@@ -435,9 +435,7 @@ def test_a_table_becomes_rows_that_know_their_places(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the whole house
 
 
-def test_every_table_of_the_house_opens_and_what_it_exports_comes_back_the_same(
-    client_: Client, tmp_path: Path
-) -> None:
+def test_every_table_of_the_house_opens_and_comes_back_the_same(client_: Client, tmp_path: Path) -> None:
     """Over the real content of the biomedicine ecosystem: a new sheet is covered by being there."""
     for folder in ("biomedicine", "demo"):
         seeds.load(seeds.SEEDS / folder)
