@@ -14,13 +14,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
-FIRST_YEAR, THIS_YEAR = 2023, 2026  # plans before this year are closed, the others adopted
-PRIORITIES, TARGETS, INSTITUTIONS, BATCH = 8, 24, 60, 5000
+THIS_YEAR = 2026  # its plan is in force; those of the years before are closed
+PRIORITIES, TARGETS, INSTITUTIONS = 8, 24, 60
 NOUNS = (
     "pētījumu biobanku pacientu paraugu zāļu slimnīcu laboratoriju tehnoloģiju datu kompetenču programmu standartu"
     " likumu grantu projektu uzņēmumu"
@@ -105,7 +104,7 @@ def draw(ecosystems: int, years: int, measures: int, reports: int) -> dict[str, 
                 summary_en="Synthetic data.",
             )
             strategy = draw_strategy(ecosystem, luck)
-            for year in range(FIRST_YEAR, FIRST_YEAR + years):
+            for year in range(THIS_YEAR - years + 1, THIS_YEAR + 1):
                 draw_plan(strategy, year, measures, reports, institutions, luck)
         print(f"  ecosystem {number + 1} of {ecosystems}", file=sys.stderr, flush=True)
     if connection.vendor == "postgresql":  # its own housekeeping would come to it in a minute or so
@@ -119,32 +118,12 @@ def draw(ecosystems: int, years: int, measures: int, reports: int) -> dict[str, 
     }
 
 
-def pour(model: Any, rows: Iterable[Any]) -> None:
-    """Inserts rows of one model, many at a time: much faster than `bulk_create`, which writes a statement per batch."""
-    from django.db import connection
-
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
-    statement = (
-        f"insert into {quote(model._meta.db_table)} ({columns}) values ({', '.join(['%s'] * len(fields))})"  # noqa: S608 -- names of our own columns
-    )
-    waiting = iter(rows)
-    with connection.cursor() as cursor:
-        while batch := list(islice(waiting, BATCH)):
-            cursor.executemany(
-                statement,
-                [
-                    [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-                    for row in batch
-                ],
-            )
-
-
 def poured(model: Any, rows: Iterable[Any]) -> list[Any]:
-    """`pour`, and the rows as they are now, in the order given."""
+    """Inserts rows and returns them as they are now, in the order given."""
+    from talka.core.bulk import insert
+
     last = model._base_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
-    pour(model, rows)
+    insert(model, rows)
     return list(model._base_manager.filter(pk__gt=last).order_by("pk"))
 
 
@@ -154,6 +133,7 @@ def title(luck: random.Random) -> str:
 
 def draw_strategy(ecosystem: Any, luck: random.Random) -> Any:
     """A strategy with its directions, priorities and targets, adopted; with five years of accepted values."""
+    from talka.core.bulk import insert
     from talka.core.models import Report
     from talka.core.search import refresh
     from talka.strategy.models import Direction, Priority, Strategy, Target
@@ -165,7 +145,7 @@ def draw_strategy(ecosystem: Any, luck: random.Random) -> Any:
                 ecosystem=ecosystem,
                 number=1,
                 title_lv=f"Stratēģija {ecosystem.code}",
-                starts=2023,
+                starts=2017,
                 ends=2032,
                 state="adopted",
                 mission_lv="Mērījumu misija",
@@ -213,7 +193,7 @@ def draw_strategy(ecosystem: Any, luck: random.Random) -> Any:
     for row in (*directions, *priorities, *targets):
         row.strategy = strategy
     refresh([strategy, *directions, *priorities, *targets])
-    pour(
+    insert(
         Report,
         (
             Report(
@@ -242,10 +222,11 @@ def draw_plan(
     strategy: Any, year: int, measures: int, reports: int, institutions: Sequence[Any], luck: random.Random
 ) -> None:
     """A plan with everything below it."""
+    from talka.core.bulk import insert
     from talka.core.models import Event, Report
     from talka.core.search import refresh
     from talka.plan import queries
-    from talka.plan.models import Assignment, Measure, Plan, Result, ResultIndicator, Section
+    from talka.plan.models import Assignment, Funding, Measure, Plan, Result, ResultIndicator, Section
 
     plan = poured(
         Plan,
@@ -277,7 +258,7 @@ def draw_plan(
 
     def drawn(n: int) -> Any:
         section = sections[n * len(sections) // measures]
-        state = luck.choice(["planned", "under_way", "done", "done"]) if year <= THIS_YEAR else "planned"
+        state = luck.choice(["planned", "under_way", "done", "done"])
         measure = Measure(
             plan=plan,
             section=section,
@@ -292,13 +273,14 @@ def draw_plan(
         return measure
 
     rows = poured(Measure, map(drawn, range(measures)))
-    pour(Result, (Result(measure=m, text_lv=f"Ir {title(luck).lower()}") for m in rows))
-    pour(
+    insert(Result, (Result(measure=m, text_lv=f"Ir {title(luck).lower()}") for m in rows))
+    insert(
         ResultIndicator,
         (ResultIndicator(measure=m, text_lv=f"{luck.randint(1, 20)} dokumenti") for m in rows),
     )
+    insert(Funding, (Funding(measure=m, text="Valsts budžets") for m in rows if luck.random() < 0.8))
     parts = ("responsible", "involved", "involved")
-    pour(
+    insert(
         Assignment,
         (
             Assignment(measure=m, organisation=institution, part=part, order=order)
@@ -314,7 +296,7 @@ def draw_plan(
     for measure in found:
         measure.plan = plan
     refresh(found)
-    pour(Event, drawn_events(found, said, strategy.ecosystem_id, year))
+    insert(Event, drawn_events(found, said, strategy.ecosystem_id, year))
 
 
 def drawn_reports(measures: Iterable[Any], ecosystem_id: int, year: int, count: int) -> Iterator[Any]:

@@ -28,7 +28,7 @@ def paths(luck: random.Random, ecosystems: int) -> dict[str, str]:
     eco = f"eco{luck.randrange(ecosystems)}"
     return {
         "overview": f"/lv/{eco}/",
-        "plan": f"/lv/{eco}/plan/{luck.randrange(2023, 2033)}/",
+        "plan": f"/lv/{eco}/plan/{luck.randrange(2017, 2027)}/",
         "target": f"/lv/{eco}/strategy/targets/t{luck.randrange(24)}/",
         "search": f"/lv/search/?ecosystem={eco}&q={luck.choice(WORDS)}",
         "search all": f"/lv/search/?q={luck.choice(WORDS)}",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeVar
+
+from django.db import connection, models
 
 from talka.core.actions import Stale, Touch, running
 from talka.core.models import Noun, OutsideVerb
 
 N = TypeVar("N", bound=Noun)
 BATCH = 500
+INSERTED = 5000  # rows handed to the database at once
 
 
 def create(rows: Iterable[N]) -> list[N]:
@@ -70,3 +74,26 @@ def update(rows: Sequence[N], names: Sequence[str]) -> list[N]:
         changed, [*dict.fromkeys([*columns, *derived]), "revision"], batch_size=BATCH
     )
     return changed
+
+
+def insert(model: type[models.Model], rows: Iterable[models.Model]) -> None:
+    """Inserts new rows of a model that is no noun, such as the record's own; their ids stay unknown.
+
+    One prepared statement for all rows: `bulk_create` writes and parses a text of a few hundred rows at a time, which
+    costs three times as much.
+    """
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    quote = connection.ops.quote_name
+    table, columns = quote(model._meta.db_table), ", ".join(quote(field.column) for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    statement = f"insert into {table} ({columns}) values ({places})"
+    waiting = iter(rows)
+    with connection.cursor() as cursor:
+        while batch := list(islice(waiting, INSERTED)):
+            cursor.executemany(
+                statement,
+                [
+                    [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+                    for row in batch
+                ],
+            )

@@ -21,7 +21,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from talka.core import chain, outbox
+from talka.core import bulk, chain, outbox
 from talka.core.actions import Touch
 from talka.core.models import Change, Delivery, Event, Known, Noun, Seal
 
@@ -52,7 +52,8 @@ def write(verb: str, *, by: Any, subject: Any, touches: Sequence[Touch], at: dat
         subject_name=str(subject)[:500],
         ecosystem_id=getattr(subject, "ecosystem_id", None),
     )
-    Change.objects.bulk_create(
+    bulk.insert(
+        Change,
         (
             Change(
                 event=event,
@@ -67,7 +68,6 @@ def write(verb: str, *, by: Any, subject: Any, touches: Sequence[Touch], at: dat
             )
             for touch in touches
         ),
-        batch_size=500,
     )
     Delivery.objects.bulk_create(
         Delivery(event=event, subscriber=name, due=at) for name in outbox.subscribers_of(verb)
