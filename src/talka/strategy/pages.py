@@ -261,7 +261,7 @@ def priority(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
         {
             "title": str(row),
             "kicker": str(row.direction),
-            "breadcrumbs": _trail(row.strategy, (str(row.direction), _at(row)), (row.code, "")),
+            "breadcrumbs": _trail(row.strategy, (str(row.direction), _at(row)), (str(row), "")),
             "strategy": row.strategy,
             "version_text": str(row.strategy.number),
             "priority": row,
@@ -311,14 +311,14 @@ def target(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
     if provided is not None and standing.reading.evidence is not None:
         evidence = Paginator(standing.reading.evidence, PAGE).get_page(request.GET.get("rows"))
     in_force = row.strategy.state == StrategyState.ADOPTED
-    trail = [(row.priority.code, row.priority.get_absolute_url())] if row.priority else []
+    trail = [(str(row.priority), row.priority.get_absolute_url())] if row.priority else []
     return render(
         request,
         "strategy/target.html",
         {
             "title": str(row),
             "kicker": str(row.priority) if row.priority else _("Target of the whole ecosystem"),
-            "breadcrumbs": _trail(row.strategy, *trail, (row.code, "")),
+            "breadcrumbs": _trail(row.strategy, *trail, (str(row), "")),
             "strategy": row.strategy,
             "version_text": str(row.strategy.number),
             "target": row,
@@ -479,7 +479,7 @@ _SENTENCES: dict[progress.Reason, Any] = {
 def _chart(standing: Standing) -> charts.Figure | None:
     """The course of the value with the path it has to take; none where there is nothing to draw."""
     row, points = standing.target, standing.course.points
-    if standing.verdict is None or standing.is_state or (not points and row.goal is None):
+    if standing.verdict is None or standing.is_state or (not points and row.baseline is None):
         return None
     start, due = queries.deadline(row.baseline_period), standing.due
     baseline: tuple[date, float] | None = None
@@ -759,7 +759,7 @@ def edit_part(request: HttpRequest, ecosystem: str, kind: str, code: str) -> Htt
         request,
         form,
         title=_("Change: %(name)s") % {"name": row},
-        breadcrumbs=_trail(row.strategy, (row.code, row.get_absolute_url()), (_("Change"), "")),
+        breadcrumbs=_trail(row.strategy, (str(row), row.get_absolute_url()), (_("Change"), "")),
         submit=_("Save"),
         cancel=row.get_absolute_url(),
         remove=reverse("strategy-remove-part", args=[ecosystem, kind, code])
@@ -804,7 +804,7 @@ def _target_form(
         title=title,
         kicker=str(row),
         lead=lead,
-        breadcrumbs=_trail(row.strategy, (row.code, row.get_absolute_url()), (title, "")),
+        breadcrumbs=_trail(row.strategy, (str(row), row.get_absolute_url()), (title, "")),
         submit=submit,
         cancel=row.get_absolute_url(),
     )

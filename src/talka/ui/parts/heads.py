@@ -7,9 +7,12 @@ from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from talka.ui.parts.base import EMPTY, shown, when
+
+TRAIL = 60  # characters of a step of the breadcrumbs: the whole name stands below as the heading
 
 
 def page_head(content: str, title: str, lead: str = "", kicker: str = "") -> SafeString:
@@ -53,7 +56,8 @@ def breadcrumbs(items: Sequence[Any]) -> SafeString:
 
     Right:  {% breadcrumbs trail %}    with trail = [("Plan", "/lv/x/plan/"), ("Measure 7", "")]
     """
-    pairs = [(i["label"], i.get("url", "")) if isinstance(i, Mapping) else (i[0], i[1]) for i in items]
+    given = [(i["label"], i.get("url", "")) if isinstance(i, Mapping) else (i[0], i[1]) for i in items]
+    pairs = [(Truncator(str(label)).chars(TRAIL), url) for label, url in given]
     rows = [
         format_html('<li class="breadcrumb-item"><a href="{}">{}</a></li>', url, label)
         if url
