@@ -7,6 +7,7 @@ request that leaves the machine.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -16,11 +17,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Download, Locator, Page, Request
 
 from tests.lanes import need_chromium
 
@@ -36,18 +39,36 @@ class Hub:
     url: str
     home: Path
 
-    def talka(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a `talka` command on this home."""
-        return subprocess.run(
-            [sys.executable, "-m", "talka", *arguments],
-            env=environment(self.home), cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False,
-        )
+    def talka(self, *arguments: str) -> str:
+        """Runs a `talka` command on this home and returns what it says; it must succeed."""
+        return run(self.home, "-m", "talka", *arguments)
+
+    def ask(self, script: str) -> Any:
+        """Runs a few lines of Python over this hub's own database; they leave what is asked for in `answer`."""
+        begin = "import json, django\ndjango.setup()\n"
+        return json.loads(run(self.home, "-c", f"{begin}{script}\nprint(json.dumps(answer))"))
+
+
+def run(home: Path, *arguments: str) -> str:
+    """Runs Python over a home. Raises AssertionError with what it complained of."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment(home),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def environment(home: Path) -> dict[str, str]:
     """The environment of a hub on this home."""
-    kept = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "TALKA_DEMO"}}
-    return {**kept, "TALKA_HOME": str(home), "PYTHONPATH": str(PROJECT / "src"), "DJANGO_SETTINGS_MODULE": "talka.settings"}
+    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "TALKA_DEMO"}}
+    own = {"TALKA_HOME": str(home), "PYTHONPATH": str(PROJECT / "src")}
+    return {**kept, **own, "DJANGO_SETTINGS_MODULE": "talka.settings"}
 
 
 @pytest.fixture(scope="session")
@@ -55,48 +76,56 @@ def loaded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the biomedicine ecosystem, as `talka up` prepares it."""
     need_chromium()
     home = tmp_path_factory.mktemp("hub")
-    done = subprocess.run(
-        [sys.executable, "-m", "talka", "up", "--check"],
-        env=environment(home), cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run(home, "-m", "talka", "up", "--check")
     return home
 
 
 @pytest.fixture
 def hub(loaded_home: Path, tmp_path: Path) -> Iterator[Hub]:
     """A hub of this journey's own."""
-    home = tmp_path / "home"
-    shutil.copytree(loaded_home, home)
+    with serving(loaded_home, tmp_path) as started:
+        yield started
+
+
+@contextmanager
+def serving(loaded: Path, folder: Path) -> Iterator[Hub]:
+    """A server over a copy of a loaded home, in this folder."""
+    home = folder / "home"
+    shutil.copytree(loaded, home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = (tmp_path / "server.log").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "talka", "up", "--port", str(port), "--workers", "1"],
-        env=environment(home), cwd=PROJECT, stdout=log, stderr=log,
-    )
-    try:
-        url = f"http://localhost:{port}"
-        _wait(url, server)
-        yield Hub(url, home)
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-        log.close()
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "talka", "up", "--port", str(port), "--workers", "1"],
+            env=environment(home),
+            cwd=PROJECT,
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            url = f"http://localhost:{port}"
+            _wait(url, server, log)
+            yield Hub(url, home)
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+    # The page that shows a failure of the server says little; its log says all.
+    assert "Traceback" not in (said := log.read_text(errors="replace")), said
 
 
-def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise AssertionError("the server ended before it answered")
+            raise AssertionError(f"the server ended before it answered:\n{log.read_text(errors='replace')}")
         try:
             with urllib.request.urlopen(f"{url}/lv/about/", timeout=5):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
-    raise AssertionError("the server did not answer within a minute")
+    raise AssertionError(f"the server did not answer in time:\n{log.read_text(errors='replace')}")
 
 
 @dataclass
@@ -106,17 +135,35 @@ class Visitor:
     page: Page
     hub: Hub
 
-    def go(self, path: str) -> None:
+    def go(self, path: str, status: int = 200) -> None:
         """Opens an address of the hub."""
         answer = self.page.goto(self.hub.url + path)
         assert answer is not None
-        assert answer.status == 200, f"{path} answered {answer.status}"
+        assert answer.status == status, f"{path} answered {answer.status}"
 
     def sign_in(self, name: str) -> None:
         """Becomes one of the invented people."""
         self.go("/lv/sign-in/")
         self.page.get_by_role("button", name=name).click()
         self.page.wait_for_url("**/my/")
+
+    def press(self, name: str, within: Locator | None = None) -> None:
+        """Presses the button of this name; of several alike the first."""
+        (within or self.page).get_by_role("button", name=name).first.click()
+
+    def follow(self, name: str) -> None:
+        """Follows the link of this name; of several alike the first."""
+        self.page.get_by_role("link", name=name).first.click()
+
+    def sees(self, text: str) -> None:
+        """What must stand on the page, whether or not one has to scroll to it."""
+        self.page.get_by_text(text).first.wait_for(state="visible")
+
+    def download(self, act: Callable[[], None]) -> Download:
+        """The file that an act brings."""
+        with self.page.expect_download() as coming:
+            act()
+        return coming.value
 
     def picture(self, name: str) -> None:
         """Takes a picture of the whole page, for a person to look at."""
@@ -126,7 +173,7 @@ class Visitor:
 
 @pytest.fixture
 def visitor(browser: Browser, hub: Hub) -> Iterator[Callable[..., Visitor]]:
-    """Makes visitors: `anna = visitor()`, `bruno = visitor(phone=True)`; each has a browser profile of his or her own."""
+    """Makes visitors, each with a browser profile of his or her own: `anna = visitor()`, `bruno = visitor(phone=True)`."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -141,8 +188,13 @@ def visitor(browser: Browser, hub: Hub) -> Iterator[Callable[..., Visitor]]:
 
     def make(*, phone: bool = False, dark: bool = False, language: str = "lv-LV") -> Visitor:
         context = browser.new_context(
-            viewport=PHONE if phone else DESK, is_mobile=phone, has_touch=phone, locale=language,
-            color_scheme="dark" if dark else "light", reduced_motion="reduce", accept_downloads=True,
+            viewport=PHONE if phone else DESK,
+            is_mobile=phone,
+            has_touch=phone,
+            locale=language,
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            accept_downloads=True,
         )
         context.set_default_timeout(15_000)
         contexts.append(context)
