@@ -33,7 +33,7 @@ from talka.core.sheets import Changed, Item
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
 from talka.plan import actions, forms, queries, rules
-from talka.plan.models import Plan, PlanState
+from talka.plan.models import Measure, Plan, PlanState
 from talka.plan.pages.common import PAGE, address, chosen, must_be_open, need, trail, up_to
 from talka.plan.sheets import PlanFile, export_plan, read_plan_file
 from talka.ui.parts.boxes import badge
@@ -175,6 +175,9 @@ def _preview(
         "other_year": str(found.year) if found.year not in (None, year) else "",
         "found": found,
         "figure": len(found.problems) or len(kinds) + len(found.sections),
+        "figure_label": ngettext(
+            "change in the file", "changes in the file", len(kinds) + len(found.sections)
+        ),
         "sentence": _in_words(found, kinds, untouched),
         "problems": found.problems[:PROBLEMS],
         "more_problems": max(len(found.problems) - PROBLEMS, 0),
@@ -204,8 +207,8 @@ def _in_words(found: PlanFile, kinds: list[str], untouched: int) -> str:
         words % {"n": number}
         for number, words in (
             (new, ngettext("%(n)d measure is new", "%(n)d measures are new", new)),
-            (changed, ngettext("%(n)d changes", "%(n)d change", changed)),
-            (untouched, ngettext("%(n)d stays as it is", "%(n)d stay as they are", untouched)),
+            (changed, ngettext("%(n)d measure changes", "%(n)d measures change", changed)),
+            (untouched, ngettext("%(n)d measure is the same", "%(n)d measures are the same", untouched)),
             (
                 len(found.sections),
                 ngettext("%(n)d heading differs", "%(n)d headings differ", len(found.sections)),
@@ -213,7 +216,8 @@ def _in_words(found: PlanFile, kinds: list[str], untouched: int) -> str:
         )
         if number
     ]
-    return ", ".join(said) + "." if said else _("The file says nothing.")
+    text = ", ".join(said)
+    return text[:1].upper() + text[1:] + "." if text else _("The file says nothing.")
 
 
 CHANGES: dict[str, tuple[Any, str]] = {
@@ -226,7 +230,8 @@ CHANGES: dict[str, tuple[Any, str]] = {
 def _told(item: Item) -> dict[str, Any]:
     """A change as the page prints it."""
     label, tone = CHANGES[item.kind]
-    title = item.current.title if item.current is not None else item.values.get("title_lv", "")
+    measure = item.current if isinstance(item.current, Measure) else None
+    title = measure.title if measure else item.values.get("title_lv", "")
     return {
         "name": item.name if title in item.name else f"{item.name}. {title}",
         "place": item.place,

@@ -212,9 +212,9 @@ def _told(report: Report, files: list[Attachment], inside: bool) -> dict[str, An
     claimed = ""
     if claim is not None:
         claimed = (
-            _("says that it was done on %(day)s") % {"day": formats.day(claim.done_on)}
+            _("The report says that it was done on %(day)s.") % {"day": formats.day(claim.done_on)}
             if claim.done_on
-            else _("says that it is under way")
+            else _("The report says that it is under way.")
         )
     label, tone = REPORT_STATES[ReportState(report.state)]
     return {

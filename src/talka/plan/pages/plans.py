@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 from django.contrib import messages
-from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -74,13 +73,14 @@ def current(request: HttpRequest, ecosystem: str) -> HttpResponse:
 def plan(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
     """A year's plan: how far it has come, its measures in the eight columns or over time, what to put right."""
     it = chosen(request, ecosystem, year)
+    it.strategy.ecosystem = it.ecosystem  # its address is printed below
     by, today = asker(request), timezone.localdate()
     view = request.GET.get("view", "")
     view = view if view in VIEWS else "table"
     sections = list(queries.sections(it))
     tally = queries.tally(it, today)
     narrowing = forms.FilterForm(request.GET, institutions=queries.institutions_in(it), sections=sections)
-    rows = queries.narrowed(queries.measures(it), **narrowing.wanted(), today=today)
+    rows = queries.narrowed(queries.in_order(it), **narrowing.wanted(), today=today)
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     known = list(queries.visible_plans(it.ecosystem, by))
     context: dict[str, Any] = {
@@ -108,7 +108,7 @@ def plan(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
     if view == "timeline":
         context["chart"] = timeline(it, page.object_list, sections, today)
     else:
-        context["groups"] = groups(page.object_list, sections, today)
+        context["groups"] = groups(queries.to_print(page.object_list), sections, today)
         # Headings without measures would be missed in the form; they stand below the last row.
         last = page.number == page.paginator.num_pages and not narrowing.narrows
         context["empty_sections"] = _without_measures(it, sections) if last and tally.total < PAGE else []
@@ -189,14 +189,11 @@ def _tabs(request: HttpRequest, view: str) -> list[dict[str, Any]]:
 
 def findings(it: Plan) -> list[tuple[str, str, Any, int]]:
     """Code, severity, label and number of what the linter finds, worst first; reckoned anew once something happened."""
-    key = f"plan.findings:{it.pk}:{queries.last_event(it.ecosystem_id)}:{timezone.localdate()}"
-    counted: dict[tuple[str, str], int] | None = cache.get(key)
-    if counted is None:
-        counted = {}
-        for finding in lint.run(Plan.kind(), it):
-            place = (finding.code, finding.severity)
-            counted[place] = counted.get(place, 0) + 1
-        cache.set(key, counted, 24 * 3600)
+    counted: dict[tuple[str, str], int] = kept(
+        f"plan.findings:{it.pk}",
+        it.ecosystem_id,
+        lambda: dict(Counter((each.code, each.severity) for each in lint.run(Plan.kind(), it))),
+    )
     labels = {(rule.code, rule.severity): rule.label for rule in lint.RULES.values()}
     worst_first = sorted(counted, key=lambda place: (lint.SEVERITIES.index(place[1]), place[0]))
     return [
@@ -306,6 +303,9 @@ def compare(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
     # Looked for among those that are known: ?to= may name any of them, the address only says the year.
     after = _picked(request.GET.get("to", ""), known) or shown(request, eco, year)
     before = _picked(request.GET.get("from", ""), known) or _earlier(after, known)
+    if before is None and len(known) > 1:
+        # The oldest plan is the one before of the next.
+        before, after = after, min((each for each in known if each.pk != after.pk), key=_in_time)
     context: dict[str, Any] = {
         "title": _("What changed in the plan"),
         "breadcrumbs": trail(after, (_("Compare"), "")),
@@ -321,6 +321,7 @@ def compare(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
             "before_label": called(before),
             "after_label": called(after),
             "count": len(found.differences),
+            "count_label": ngettext("difference", "differences", len(found.differences)),
             "sentence": _told_in_words(found),
             "rows": [_told(row) for row in found.differences],
         }
@@ -338,9 +339,13 @@ def _picked(named: str, known: Sequence[Plan]) -> Plan | None:
     return exact or next((each for each in of_year if each.in_force), of_year[0] if of_year else None)
 
 
+def _in_time(it: Plan) -> tuple[int, int]:
+    return it.year, it.number
+
+
 def _earlier(after: Plan, known: Sequence[Plan]) -> Plan | None:
     """The version before, else the plan of the year before: the one in force, else its newest version."""
-    before = [each for each in known if (each.year, each.number) < (after.year, after.number)]
+    before = [each for each in known if _in_time(each) < _in_time(after)]
     best = max(before, key=lambda each: (each.year, each.in_force, each.number), default=None)
     same_year = [each for each in before if each.year == after.year]
     return max(same_year, key=lambda each: each.number, default=best)

@@ -466,7 +466,7 @@ def test_a_file_is_shown_as_a_difference_and_then_taken_over() -> None:
     to_preview = send(client, eco, plan.year, upload)
     preview = client.get(to_preview["Location"])
     words = text_of(preview)
-    assert "1 measure is new, 1 changes, 1 stays as it is. Nothing is changed yet." in words
+    assert "1 measure is new, 1 measure changes, 1 measure is the same. Nothing is changed yet." in words
     assert "Pasākums removed: 1 added: viens" in words
     assert ["1.1.4. Jauns pasākums new" in words, "1.1.3. Measure 3" in words] == [True, True]
     assert plan.measures.count() == 3
@@ -895,7 +895,7 @@ def test_an_officer_reports_with_evidence_and_the_coordinator_accepts() -> None:
         "forums.pdf",
         "dalībnieki.txt",
         "Value: 1.5",
-        "says that it was done on 2 Jan",
+        "The report says that it was done on 2 Jan",
     ):
         assert told in words.replace("\N{NO-BREAK SPACE}", " ")
     measure.refresh_from_db()
