@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -378,10 +379,10 @@ def _move_in(staging: Path, moved: list[Callable[[], object]], *, replace: bool)
         if target.exists():
             aside = staging / f"old-{number}"
             target.rename(aside)
-            moved.append(lambda aside=aside, target=target: aside.replace(target))
+            moved.append(partial(aside.replace, target))
         source = places.get(target)
         if source is not None and source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             source.rename(target)
-            moved.append(lambda target=target: target.unlink())
+            moved.append(target.unlink)
     return len(attached)
