@@ -103,9 +103,15 @@ class Touch:
 
 @dataclass
 class Record:
-    """What a running verb has done so far."""
+    """What a running verb has done so far. `undo` takes back what the database cannot: files that were stored."""
 
     touches: list[Touch] = field(default_factory=list)
+    undo: list[Callable[[], object]] = field(default_factory=list)
+
+    def take_back(self) -> None:
+        """Takes back what no transaction does; called where the verb failed."""
+        while self.undo:
+            self.undo.pop()()
 
 
 _running: ContextVar[Record | None] = ContextVar("running verb", default=None)
@@ -117,8 +123,8 @@ def running() -> Record | None:
 
 
 @contextmanager
-def _recording() -> Iterator[Record]:
-    record = Record()
+def _recording(record: Record | None = None) -> Iterator[Record]:
+    record = record or Record()
     token = _running.set(record)
     try:
         yield record
@@ -148,11 +154,20 @@ def action(needs: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
             if not needs(by, subject):
                 raise Refused(verb, by)
             known = models.Known.of(subject)
-            with transaction.atomic(), _recording() as record:
-                result = cast(Any, function)(*args, **named)
-                about = result if events.is_subject(result) else subject if subject.pk is not None else known
-                events.write(verb, by=by, subject=about, touches=record.touches, at=timezone.now())
-                search.follow(record.touches)
+            outer, record = running(), Record()
+            try:
+                with transaction.atomic(), _recording(record):
+                    result = cast(Any, function)(*args, **named)
+                    about = (
+                        result if events.is_subject(result) else subject if subject.pk is not None else known
+                    )
+                    events.write(verb, by=by, subject=about, touches=record.touches, at=timezone.now())
+                    search.follow(record.touches)
+            except BaseException:
+                record.take_back()
+                raise
+            if outer is not None:  # should the verb around this one fail, this one is taken back too
+                outer.undo += record.undo
             return result
 
         run.needs = needs  # type: ignore[attr-defined]

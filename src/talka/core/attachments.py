@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from datetime import datetime
-from pathlib import Path, PurePath
+from functools import partial
+from pathlib import PurePath
 from typing import Any
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from talka.core.actions import Invalid
+from talka.core.actions import Invalid, running
 from talka.core.models import Attachment, Noun
 
 LIMIT = 25 * 1024 * 1024
-DAY = 24 * 60 * 60
 # What evidence usually is. No HTML, SVG or macro formats: nothing here may run in a reader's browser or office.
 MEDIA_TYPES = {
     ".pdf": "application/pdf",
@@ -45,7 +43,12 @@ def about(subject: Noun) -> QuerySet[Attachment]:
 
 # How the content of each kind begins. A text has no such mark: it is one if it holds no byte that texts never hold.
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_MARKS = {".pdf": (b"%PDF-",), ".png": (b"\x89PNG\r\n\x1a\n",), ".jpg": (b"\xff\xd8\xff",), ".jpeg": (b"\xff\xd8\xff",)}
+_MARKS = {
+    ".pdf": (b"%PDF-",),
+    ".png": (b"\x89PNG\r\n\x1a\n",),
+    ".jpg": (b"\xff\xd8\xff",),
+    ".jpeg": (b"\xff\xd8\xff",),
+}
 _TEXTS = {".csv", ".txt"}
 _OFFICE = {".docx", ".xlsx", ".pptx"}
 _HEAD = 4096
@@ -88,6 +91,8 @@ def attach(subject: Any, upload: UploadedFile, *, by: Any, public: bool = False)
         added_at=timezone.now(),
     )
     attachment.save()
+    if record := running():  # a file outlives a transaction that is rolled back
+        record.undo.append(partial(attachment.file.storage.delete, attachment.file.name))
     return attachment
 
 
@@ -104,7 +109,9 @@ def _check_content(upload: UploadedFile, name: str, suffix: str) -> None:
     upload.seek(0)
     head = upload.read(_HEAD)
     if suffix in _TEXTS:
-        fits = not any(byte in head for byte in range(9)) or head.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16
+        fits = not any(byte in head for byte in range(9)) or head.startswith(
+            (b"\xff\xfe", b"\xfe\xff")
+        )  # UTF-16
     elif suffix in _MARKS:
         # The PDF standard lets other bytes stand before its mark, and old scanners put some there.
         fits = _MARKS[suffix][0] in head[:1024] if suffix == ".pdf" else head.startswith(_MARKS[suffix])
@@ -112,13 +119,16 @@ def _check_content(upload: UploadedFile, name: str, suffix: str) -> None:
         fits = head.startswith(_ZIP)
     if not fits:
         raise Invalid(
-            _("“%(name)s” does not hold what its ending says. Open it, save it again as %(suffix)s and give that.")
+            _(
+                "“%(name)s” does not hold what its ending says. Open it, save it again as %(suffix)s and give that."
+            )
             % {"name": name, "suffix": suffix},
             field="files",
         )
     if suffix in _OFFICE and _has_macros(upload):
         raise Invalid(
-            _("“%(name)s” holds macros, which are not taken. Save it again without them.") % {"name": name}, field="files"
+            _("“%(name)s” holds macros, which are not taken. Save it again without them.") % {"name": name},
+            field="files",
         )
     upload.seek(0)
 
@@ -130,18 +140,3 @@ def _has_macros(upload: UploadedFile) -> bool:
             return any(name.casefold().endswith("vbaproject.bin") for name in package.namelist())
     except (zipfile.BadZipFile, ValueError, OSError):
         return False  # damaged: it opens nowhere, and says nothing either
-
-
-def sweep(now: datetime) -> int:
-    """Removes files of verbs that were taken back after storing them; returns how many. A day's grace for running ones."""
-    folder = Path(settings.MEDIA_ROOT) / "attachments"
-    old = [
-        path
-        for path in (folder.rglob("*") if folder.exists() else ())
-        if path.is_file() and path.stat().st_mtime < now.timestamp() - DAY
-    ]
-    known = set(Attachment.objects.values_list("file", flat=True)) if old else set()
-    gone = [path for path in old if path.relative_to(settings.MEDIA_ROOT).as_posix() not in known]
-    for path in gone:
-        path.unlink(missing_ok=True)
-    return len(gone)

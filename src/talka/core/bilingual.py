@@ -36,7 +36,9 @@ class Bilingual:
     Latvian is required unless `blank=True`; English may be missing and then shows the Latvian.
     """
 
-    def __init__(self, field: Callable[..., models.Field[Any, Any]], *, blank: bool = False, **options: Any) -> None:
+    def __init__(
+        self, field: Callable[..., models.Field[Any, Any]], *, blank: bool = False, **options: Any
+    ) -> None:
         self.field, self.blank, self.options = field, blank, options
 
     def contribute_to_class(self, model: type[models.Model], name: str) -> None:

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from talka.core import bulk, chain, outbox
 from talka.core.actions import Touch
-from talka.core.models import Change, Delivery, Event, Known, Noun, Seal
+from talka.core.models import Change, Delivery, Event, Noun, Seal
 
 GENESIS = "0" * 64
 BATCH = 1000
@@ -77,10 +77,13 @@ def write(verb: str, *, by: Any, subject: Any, touches: Sequence[Touch], at: dat
 
 def _plain(value: Any) -> Any:
     """A value as JSON can hold it, the same before and after the database has kept it."""
-    return value if value is None or isinstance(value, bool | int | str) else json.loads(chain.canonical(value))
+    return (
+        value if value is None or isinstance(value, bool | int | str) else json.loads(chain.canonical(value))
+    )
 
 
 # ---------------------------------------------------------------- reading
+
 
 def history(subject: Noun) -> QuerySet[Change]:
     """Every change ever made to this row, newest first, with its event."""
@@ -99,8 +102,7 @@ def since(subject: Noun, revision: int) -> list[Change]:
     unseen = subject.revision - revision
     named = Q(subject_kind=subject.kind(), subject_id=subject.pk)
     touching = Event.objects.filter(
-        named
-        | Exists(Change.objects.filter(named, event=OuterRef("pk"), kind="changed"))
+        named | Exists(Change.objects.filter(named, event=OuterRef("pk"), kind="changed"))
     )
     found: list[Change] = []
     for event in touching.order_by("-id").prefetch_related("changes")[: max(unseen, 0)]:
@@ -115,6 +117,7 @@ def since(subject: Noun, revision: int) -> list[Change]:
 
 # ---------------------------------------------------------------- sealing
 
+
 def _leaf(event: Event, changes: Iterable[Change]) -> bytes:
     entry = {
         "id": event.pk,
@@ -124,7 +127,8 @@ def _leaf(event: Event, changes: Iterable[Change]) -> bytes:
         "by": event.erased.get("by") or chain.commit(event.by_salt, [event.by_id, event.by_name]),
         "name": event.erased.get("name") or chain.commit(event.by_salt, event.subject_name),
         "changes": [
-            [c.pk, c.subject_kind, c.subject_id, c.kind, _name_commitment(c, event), _fields(c)] for c in changes
+            [c.pk, c.subject_kind, c.subject_id, c.kind, _name_commitment(c, event), _fields(c)]
+            for c in changes
         ],
     }
     return chain.leaf(entry)
@@ -163,7 +167,8 @@ class MissingKey(Exception):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            _("The key that signed the record is not at %(path)s: bring it back from a backup.") % {"path": path}
+            _("The key that signed the record is not at %(path)s: bring it back from a backup.")
+            % {"path": path}
         )
 
 
@@ -216,6 +221,7 @@ def _seal_one(now: datetime) -> Seal | None:
 
 # ---------------------------------------------------------------- checking
 
+
 @dataclass(frozen=True)
 class Fault:
     """A place where the record does not agree with its seal."""
@@ -259,7 +265,7 @@ def _head_faults(path: Path) -> Iterator[Fault]:
             head = json.loads(line)
             seal_, digest = int(head["seal"]), str(head["digest"])
         except (ValueError, TypeError, KeyError):
-            yield Fault(place, _("is not a head; a line reads {\"seal\": 1, \"digest\": …}"))
+            yield Fault(place, _('is not a head; a line reads {"seal": 1, "digest": …}'))
             continue
         if known.get(seal_) != digest:
             yield Fault(
@@ -300,7 +306,8 @@ def _chain_faults(key: Path) -> Iterator[Fault]:
         if len(events) != seal_.count:
             yield Fault(
                 place,
-                _("holds %(found)d events, was sealed with %(sealed)d") % {"found": len(events), "sealed": seal_.count},
+                _("holds %(found)d events, was sealed with %(sealed)d")
+                % {"found": len(events), "sealed": seal_.count},
             )
         elif chain.merkle_root(_leaves(events)).hex() != seal_.root:
             yield Fault(place, _("an event or a change in it was altered after sealing"))
@@ -308,6 +315,7 @@ def _chain_faults(key: Path) -> Iterator[Fault]:
 
 
 # ---------------------------------------------------------------- erasing
+
 
 @transaction.atomic
 def erase(change: Change, names: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from talka.core import events
 from talka.core.actions import Invalid, Stale
@@ -46,11 +47,21 @@ class VerbForm(forms.Form):
         except Invalid as error:
             self.add_error(error.field if error.field in self.fields else None, str(error))
         except Stale as error:
-            self.meanwhile = events.since(error.current, self.cleaned_data["seen"] or 0)
             self.add_error(None, str(error))
-            # Having been told, the reader may save over it: the form now knows the newer revision.
-            self.data = self.data.copy()
-            self.data[self.add_prefix("seen")] = str(error.current.revision)
+            if self.subject is not None:
+                self._show_meanwhile(error.current)
         else:
             return True
         return False
+
+    def _show_meanwhile(self, current: Any) -> None:
+        """Shows what others did; having been told, the reader may save over it, for the form knows the new revision."""
+        if (type(current), current.pk) != (
+            type(self.subject),
+            self.subject.pk,
+        ):  # a row below it had moved on
+            current = type(self.subject)._base_manager.get(pk=self.subject.pk)
+        self.meanwhile = events.since(current, self.cleaned_data["seen"] or 0)
+        data: Any = self.data.copy() if isinstance(self.data, QueryDict) else dict(self.data)
+        data[self.add_prefix("seen")] = str(current.revision)
+        self.data = data

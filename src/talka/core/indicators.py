@@ -76,9 +76,11 @@ def reported(ecosystem_id: int, series: str) -> QuerySet[Report]:
 
 
 def read(code: str, ecosystem: Any, period: Period | None = None) -> Reading:
-    """The reading of an indicator in an ecosystem for a period (None: now): kept if closed, else live, else reported."""
+    """The reading of an indicator in an ecosystem for a period (None: now): kept if closed, else live or reported."""
     if period is not None:
-        kept = ClosedReading.objects.filter(ecosystem_id=ecosystem.pk, indicator=code, period=str(period)).first()
+        kept = ClosedReading.objects.filter(
+            ecosystem_id=ecosystem.pk, indicator=code, period=str(period)
+        ).first()
         if kept:
             return Reading(kept.value, as_of=kept.as_of, closed=True, rows=kept.evidence)
     if code in INDICATORS:

@@ -71,4 +71,13 @@ def run(kind: str, scope: Any) -> Iterator[Finding]:
     for rule in rules_over(kind):
         for subject, place, found, expected in rule.check(scope):
             url = subject.get_absolute_url() if hasattr(subject, "get_absolute_url") else ""
-            yield Finding(rule.code, rule.severity, str(place), str(found), str(expected), subject.kind(), subject.pk, url)
+            yield Finding(
+                rule.code,
+                rule.severity,
+                str(place),
+                str(found),
+                str(expected),
+                subject.kind(),
+                subject.pk,
+                url,
+            )

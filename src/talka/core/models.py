@@ -41,7 +41,9 @@ class OutsideVerb(RuntimeError):
     """A row was saved or deleted outside an action."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} was changed outside an action. Write a verb in the room's actions.py and call it.")
+        super().__init__(
+            f"{what} was changed outside an action. Write a verb in the room's actions.py and call it."
+        )
 
 
 class Noun(models.Model):
@@ -79,8 +81,12 @@ class Noun(models.Model):
         self.settle()
         if self._state.adding:
             super().save(*args, **options)
-            after = {name: value for name, value in self.snapshot().items() if value not in (None, "", [], {})}
-            record.touches.append(Touch(self, "created", {name: (None, value) for name, value in after.items()}))
+            after = {
+                name: value for name, value in self.snapshot().items() if value not in (None, "", [], {})
+            }
+            record.touches.append(
+                Touch(self, "created", {name: (None, value) for name, value in after.items()})
+            )
             return
         rows = type(self)._base_manager.filter(pk=self.pk)
         before = rows.select_for_update().get()
@@ -153,7 +159,9 @@ class Change(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
-        indexes: ClassVar = [models.Index(fields=["subject_kind", "subject_id", "-id"], name="change_subject")]
+        indexes: ClassVar = [
+            models.Index(fields=["subject_kind", "subject_id", "-id"], name="change_subject")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject_kind} {self.subject_name}"
@@ -250,7 +258,9 @@ class Report(Noun):
     submitted_at = models.DateTimeField()
     decided_by = models.CharField(max_length=300, blank=True, default="")
     decided_at = models.DateTimeField(null=True, blank=True)
-    corrects = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections")
+    corrects = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections"
+    )
 
     class Meta:
         ordering: ClassVar = ["-as_of", "-id"]
@@ -261,7 +271,8 @@ class Report(Noun):
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(state="submitted", decided_at=None) | (~Q(state="submitted") & Q(decided_at__isnull=False)),
+                condition=Q(state="submitted", decided_at=None)
+                | (~Q(state="submitted") & Q(decided_at__isnull=False)),
                 name="report_decided_when_not_submitted",
             ),
             models.CheckConstraint(condition=~Q(text="", value=None), name="report_says_something"),
@@ -284,7 +295,9 @@ class Reading(models.Model):
     period = models.CharField(max_length=21)
     as_of = models.DateField()
     value = models.DecimalField(max_digits=24, decimal_places=6, null=True)
-    evidence = models.JSONField(default=list)  # [{"kind", "id", "name"}]: the rows behind the value, as they were
+    evidence = models.JSONField(
+        default=list
+    )  # [{"kind", "id", "name"}]: the rows behind the value, as they were
     decision = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
@@ -312,7 +325,9 @@ class SearchEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "search entries"
-        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "subject_id"], name="search_entry_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "subject_id"], name="search_entry_once")
+        ]
 
     def __str__(self) -> str:
         return self.title_lv

@@ -49,14 +49,17 @@ def submit(
         raise Invalid(_("Say what was done or give a value."), field="text")
     if period.first > timezone.localdate(now):
         raise Invalid(
-            _("%(period)s has not begun yet; report on a period that has.") % {"period": _words(period)}, field="period"
+            _("%(period)s has not begun yet; report on a period that has.") % {"period": _words(period)},
+            field="period",
         )
     # Two who report at once, or one who reports while another accepts: the second sees what the first did.
     locking.hold(subject)
     earlier = list(about(subject, series).filter(period=str(period)).select_for_update().order_by("-id"))
     if any(report.state == ReportState.ACCEPTED for report in earlier):
         raise Invalid(
-            _("The report for %(period)s is accepted and the period is locked. Ask the coordinator to unlock it.")
+            _(
+                "The report for %(period)s is accepted and the period is locked. Ask the coordinator to unlock it."
+            )
             % {"period": _words(period)},
             field="period",
         )
@@ -94,9 +97,12 @@ def accept(report: Report, *, by: Any, comment: str = "") -> Report:
         state=ReportState.ACCEPTED,
     ).exclude(pk=report.pk)
     if other := others.first():
+        day = date_format(timezone.localtime(other.submitted_at), "SHORT_DATE_FORMAT")
         raise Invalid(
-            _("The report of %(day)s for %(period)s is accepted already. Unlock it first, or return this one.")
-            % {"day": date_format(timezone.localtime(other.submitted_at), "SHORT_DATE_FORMAT"), "period": _words(Period.parse(report.period))}
+            _(
+                "The report of %(day)s for %(period)s is accepted already. Unlock it first, or return this one."
+            )
+            % {"day": day, "period": _words(Period.parse(report.period))}
         )
     return _decide(report, ReportState.ACCEPTED, by=by, comment=comment)
 
@@ -111,7 +117,10 @@ def give_back(report: Report, *, by: Any, comment: str) -> Report:
 def unlock(report: Report, *, by: Any, comment: str) -> Report:
     """Opens a locked period again: the accepted report becomes a returned one, with the reason."""
     if report.state != ReportState.ACCEPTED:
-        raise Invalid(_("Only an accepted report locks its period; this one is %(state)s.") % {"state": report.get_state_display()})
+        raise Invalid(
+            _("Only an accepted report locks its period; this one is %(state)s.")
+            % {"state": report.get_state_display()}
+        )
     if not comment.strip():
         raise Invalid(_("Give the reason for unlocking the period."), field="comment")
     return _write_decision(report, ReportState.RETURNED, by=by, comment=comment)

@@ -113,7 +113,16 @@ def refresh(rows: Iterable[Any]) -> None:
         batch_size=500,
         update_conflicts=True,
         unique_fields=["kind", "subject_id"],
-        update_fields=["ecosystem_id", "public", "title_lv", "title_en", "summary_lv", "summary_en", "url", "stems"],
+        update_fields=[
+            "ecosystem_id",
+            "public",
+            "title_lv",
+            "title_en",
+            "summary_lv",
+            "summary_en",
+            "url",
+            "stems",
+        ],
     )
 
 
@@ -162,7 +171,10 @@ def _matching(
     last = len(groups) - 1
     scopes = [_any(words, False, postgresql) for words in scope]
     titled, anywhere = (
-        [_any([mark + word for word in sorted(group)], n == last, postgresql) for n, group in enumerate(groups)]
+        [
+            _any([mark + word for word in sorted(group)], n == last, postgresql)
+            for n, group in enumerate(groups)
+        ]
         for mark in ("xt", "")
     )
     questions = [
@@ -175,7 +187,9 @@ def _matching(
         else "select rowid from core_search_fts where core_search_fts match %s limit %s"
     )
     # One question to the database, and the order of its three parts kept.
-    query = " union all ".join(f"select * from (select {n}, found.* from ({one}) found) part{n}" for n in range(3))
+    query = " union all ".join(
+        f"select * from (select {n}, found.* from ({one}) found) part{n}" for n in range(3)
+    )
     with connection.cursor() as cursor:
         cursor.execute(query, [value for question in questions for value in (question, CANDIDATES)])
         rows = sorted(cursor.fetchall())

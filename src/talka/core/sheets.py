@@ -37,6 +37,7 @@ class BadCell(ValueError):
 
 # ---------------------------------------------------------------- columns
 
+
 @dataclass(frozen=True)
 class Column:
     """A column of text. Subclasses differ in what they `take` in, how they `show` it, and nothing else.
@@ -120,9 +121,13 @@ class Number(Column):
         mark = max(",.", key=plain.rfind)
         whole, _mark, rest = plain.rpartition(mark) if plain.count(mark) == 1 else (plain, "", "")
         try:
-            value = Decimal("".join(each for each in whole if each not in ",.") + (f".{rest}" if rest else ""))
+            value = Decimal(
+                "".join(each for each in whole if each not in ",.") + (f".{rest}" if rest else "")
+            )
         except InvalidOperation:
-            raise BadCell(_("“%(text)s” is not a number; write for example 1234,5") % {"text": text[:40]}) from None
+            raise BadCell(
+                _("“%(text)s” is not a number; write for example 1234,5") % {"text": text[:40]}
+            ) from None
         if not value.is_finite() or abs(value) >= Decimal(10) ** 18:
             raise BadCell(_("“%(text)s” is too large a number") % {"text": text[:40]})
         return value
@@ -322,7 +327,7 @@ def bilingual(key: str, label: Any, kind: type[Column] = Column, **options: Any)
     )
 
 
-class lazystr_in:  # noqa: N801 -- it stands where a lazy text stands
+class lazystr_in:
     """A label with the language it is about: “Title (Latvian)”."""
 
     def __init__(self, label: Any, language: str) -> None:
@@ -334,6 +339,7 @@ class lazystr_in:  # noqa: N801 -- it stands where a lazy text stands
 
 
 # ---------------------------------------------------------------- previews
+
 
 @dataclass(frozen=True)
 class Raw:
@@ -384,7 +390,9 @@ class Preview:
     parent: Any
     items: list[Item]
     problems: list[Problem]
-    missing: list[Any]  # rows that are there now and that the file does not name; an import never deletes them
+    missing: list[
+        Any
+    ]  # rows that are there now and that the file does not name; an import never deletes them
     fingerprint: str
 
     @property
@@ -416,7 +424,9 @@ class Context:
         """
         if (key, text) not in self._nearest:
             tired = len(self._nearest) >= NEAREST
-            self._nearest[key, text] = [] if tired else difflib.get_close_matches(text[:200], list(known), n=3, cutoff=0.5)
+            self._nearest[key, text] = (
+                [] if tired else difflib.get_close_matches(text[:200], list(known), n=3, cutoff=0.5)
+            )
         return self._nearest[key, text]
 
 
@@ -437,7 +447,9 @@ class Sheet:
     columns: ClassVar[Sequence[Column]]
     key: ClassVar[tuple[str, ...]] = ("code",)
     over: ClassVar[str] = "hub"  # "hub" | "domains.ecosystem" | "strategy.strategy" | "plan.plan"
-    needs: ClassVar[Fact | None] = None  # the rule its verbs ask, where that is not `may_edit` of the room's rules.py
+    needs: ClassVar[Fact | None] = (
+        None  # the rule its verbs ask, where that is not `may_edit` of the room's rules.py
+    )
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -501,7 +513,10 @@ class Sheet:
             name = " ".join(shown.get(each, "") for each in self.key)
             if all(key) and key in seen:
                 problems.append(
-                    Problem(raw.place, _("“%(key)s” stands twice; first at %(first)s") % {"key": name, "first": seen[key]})
+                    Problem(
+                        raw.place,
+                        _("“%(key)s” stands twice; first at %(first)s") % {"key": name, "first": seen[key]},
+                    )
                 )
                 continue
             seen[key] = raw.place
@@ -540,12 +555,23 @@ class Sheet:
                 yield Problem(raw.place_of(column.key, column.label), message)
 
     def _item(
-        self, raw: Raw, name: str, values: dict[str, Any], shown: dict[str, str], row: Any, before: dict[str, str]
+        self,
+        raw: Raw,
+        name: str,
+        values: dict[str, Any],
+        shown: dict[str, str],
+        row: Any,
+        before: dict[str, str],
     ) -> Item:
         if row is None:
-            return Item("new", name, raw.place, values, None, [
-                Difference(self.column(key), "", text) for key, text in shown.items() if text
-            ])
+            return Item(
+                "new",
+                name,
+                raw.place,
+                values,
+                None,
+                [Difference(self.column(key), "", text) for key, text in shown.items() if text],
+            )
         differences = [
             Difference(self.column(key), before[key], text)
             for key, text in shown.items()
@@ -563,9 +589,17 @@ class Sheet:
                 % {"count": len(preview.problems), "place": first.place, "message": first.message}
             )
         with transaction.atomic():
-            now = {self.key_of(shown): (row, shown) for row in self.rows(preview.parent) for shown in [self.shown(row)]}
+            now = {
+                self.key_of(shown): (row, shown)
+                for row in self.rows(preview.parent)
+                for shown in [self.shown(row)]
+            }
             if _fingerprint(now) != preview.fingerprint:
-                raise Changed(_("Someone changed these rows since the preview was made; nothing was imported. Look again."))
+                raise Changed(
+                    _(
+                        "Someone changed these rows since the preview was made; nothing was imported. Look again."
+                    )
+                )
             return self.carry_out(preview, by=by)
 
     def carry_out(self, preview: Preview, *, by: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.contrib.sessions.models import Session
 
-from talka.core import attachments, events, outbox
+from talka.core import events, outbox
 from talka.core.outbox import every
 
 
@@ -16,7 +16,6 @@ def seal_events(now: datetime) -> None:
 
 @every(minutes=24 * 60)
 def tidy(now: datetime) -> None:
-    """Forgets deliveries done long ago, sessions that ended, and files whose verb was taken back."""
+    """Forgets deliveries that were done long ago and sessions that ended."""
     outbox.tidy(now)
     Session.objects.filter(expire_date__lt=now).delete()
-    attachments.sweep(now)

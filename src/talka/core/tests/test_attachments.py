@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils import timezone
 from django.utils.translation import override
 
 from talka.core import attachments
-from talka.core.actions import HUB, SYSTEM, Invalid
+from talka.core.actions import HUB, SYSTEM, Invalid, Stale, action
 from talka.core.models import Attachment
+from talka.core.rules import is_system
 from talka.core.testing import acting
 from talka.domains.actions import add_mission
+from talka.domains.models import Mission
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +72,10 @@ def test_the_content_must_be_what_the_name_says(name: str, content: bytes, taken
     if taken:
         assert attached(name, content).size == len(content)
         return
-    with override("en"), pytest.raises(Invalid, match="does not hold what its ending says|holds macros") as error:
+    with (
+        override("en"),
+        pytest.raises(Invalid, match=r"does not hold what its ending says|holds macros") as error,
+    ):
         attached(name, content)
     assert (error.value.field, Attachment.objects.count()) == ("files", 0)
 
@@ -101,15 +103,28 @@ def test_a_file_too_large_is_told_its_size(monkeypatch: pytest.MonkeyPatch) -> N
         attached("akts.pdf", b"%PDF-" + b" " * 2 * 1024 * 1024)
 
 
-def test_files_of_verbs_that_were_taken_back_are_swept_after_a_day(media: Path) -> None:
-    kept = attached("akts.pdf", b"%PDF-1.7 akts")
-    lost, fresh = (Path(kept.file.path).with_name(name) for name in ("lost.pdf", "fresh.pdf"))
-    now = timezone.now()
-    old = (now - timedelta(days=2)).timestamp()
-    for path in (lost, fresh):
-        path.write_bytes(b"%PDF-")
-    for path in (lost, Path(kept.file.path)):
-        os.utime(path, (old, old))
-    assert attachments.sweep(now) == 1
-    assert (lost.exists(), fresh.exists(), Path(kept.file.path).exists()) == (False, True, True)
-    assert attachments.sweep(now) == 0
+@action(needs=is_system)
+def keep(mission: Mission, *, by: Any, fail: bool = False) -> Attachment:
+    made = attachments.attach(mission, SimpleUploadedFile("akts.pdf", b"%PDF-1.7 akts"), by=by)
+    if fail:
+        raise Invalid("no")
+    return made
+
+
+@action(needs=is_system)
+def keep_two(mission: Mission, *, by: Any, fail: bool) -> None:
+    keep(mission, by=by)
+    keep(mission, by=by, fail=fail)
+    raise Stale(mission)
+
+
+def test_a_verb_that_fails_leaves_no_file(media: Path) -> None:
+    mission = add_mission(HUB, by=SYSTEM, code="jura", title_lv="Jūra")
+    kept = keep(mission, by=SYSTEM)
+    for fail in (True, False):
+        with pytest.raises(Invalid if fail else Stale):
+            keep_two(mission, by=SYSTEM, fail=fail)
+    with pytest.raises(Invalid):
+        keep(mission, by=SYSTEM, fail=True)
+    assert [path for path in media.rglob("*") if path.is_file()] == [Path(kept.file.path)]
+    assert Attachment.objects.get() == kept

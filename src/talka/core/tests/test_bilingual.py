@@ -9,7 +9,12 @@ from talka.domains.models import Mission
 
 @pytest.mark.parametrize(
     ("lv", "en", "in_latvian", "in_english"),
-    [("jūra", "sea", "jūra", "sea"), ("jūra", "", "jūra", "jūra"), ("", "sea", "sea", "sea"), ("", "", "", "")],
+    [
+        ("jūra", "sea", "jūra", "sea"),
+        ("jūra", "", "jūra", "jūra"),
+        ("", "sea", "sea", "sea"),
+        ("", "", "", ""),
+    ],
 )
 def test_the_readers_language_or_the_other(lv: str, en: str, in_latvian: str, in_english: str) -> None:
     mission = Mission(title_lv=lv, title_en=en)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from django.utils.translation import override
 
 from talka.core import chain, events
@@ -72,7 +71,10 @@ def test_events_after_the_last_seal_are_counted_as_unsealed() -> None:
         lambda: Change.objects.filter(event__seal_id=second()).update(subject_name="Zeme"),
         lambda: forge_value(),
         lambda: Change.objects.filter(event__seal_id=second()).delete(),
-        lambda: (Change.objects.filter(event__seal_id=second()).delete(), Event.objects.filter(seal_id=second())[:1][0].delete()),
+        lambda: (
+            Change.objects.filter(event__seal_id=second()).delete(),
+            Event.objects.filter(seal_id=second())[:1][0].delete(),
+        ),
         lambda: Seal.objects.filter(pk=second()).update(root="0" * 64),
         lambda: Seal.objects.filter(pk=second()).update(count=1),
         lambda: Event.objects.filter(seal_id=second()).update(erased={"by": "0" * 64}),
@@ -81,10 +83,10 @@ def test_events_after_the_last_seal_are_counted_as_unsealed() -> None:
 def test_any_change_to_a_sealed_event_is_found(tamper: Any) -> None:
     three_sealed_batches()
     batch = Seal.objects.get(pk=second())
-    sealed = (batch.pk, batch.first_event, batch.last_event)
+    place = f"seal {batch.pk} (events {batch.first_event} to {batch.last_event})"
     with override("en"):
         tamper()
-        assert {fault.place for fault in events.verify().faults} == {"seal %d (events %d to %d)" % sealed}
+        assert {fault.place for fault in events.verify().faults} == {place}
 
 
 def second() -> int:
@@ -127,7 +129,9 @@ def test_a_seal_of_another_key_is_found(home: Path) -> None:
     events.key_path().unlink()
     chain.load_or_create_key(events.key_path())
     with override("en"):
-        assert [fault.message for fault in events.verify().faults] == ["its signature is not by this hub's key"] * 3
+        assert [fault.message for fault in events.verify().faults] == [
+            "its signature is not by this hub's key"
+        ] * 3
 
 
 def test_a_lost_key_is_told_and_no_new_one_takes_its_place(home: Path) -> None:
@@ -184,7 +188,10 @@ def test_what_a_reader_has_not_seen() -> None:
     edit_mission(mission, by=SYSTEM, title_en="The sea")
     add_below(mission, by=SYSTEM, code="below")
     told = [(c.subject_kind, c.kind, sorted(c.fields)) for c in events.since(mission, seen)]
-    assert told == [("domains.domain", "created", ["code", "order", "title_lv"]), ("domains.mission", "changed", ["title_en"])]
+    assert told == [
+        ("domains.domain", "created", ["code", "order", "title_lv"]),
+        ("domains.mission", "changed", ["title_en"]),
+    ]
     assert events.since(mission, mission.revision) == []
 
 

@@ -15,7 +15,11 @@ HERE = "/lv/biomed/plan/measures/7/accept/?next=1"
     [
         ("get", "http://testserver/lv/", HERE),
         ("post", "", HERE),
-        ("post", "http://testserver/lv/biomed/plan/measures/7/?tab=2#report", "/lv/biomed/plan/measures/7/?tab=2"),
+        (
+            "post",
+            "http://testserver/lv/biomed/plan/measures/7/?tab=2#report",
+            "/lv/biomed/plan/measures/7/?tab=2",
+        ),
         ("post", "http://elsewhere.example/lv/", HERE),
         ("post", "javascript:alert(1)", HERE),
         ("post", "http://testserver", "/"),

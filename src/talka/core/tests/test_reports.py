@@ -81,7 +81,7 @@ def test_two_reports_of_one_period_are_not_both_accepted(ecosystem: Ecosystem) -
     assert second.corrects == first
     with acting():
         reports.accept(first, by=SYSTEM)
-        with override("en"), pytest.raises(Invalid, match="is accepted already. Unlock it first"):
+        with override("en"), pytest.raises(Invalid, match=r"is accepted already. Unlock it first"):
             reports.accept(second, by=SYSTEM)
         reports.unlock(first, by=SYSTEM, comment="Kļūda")
         assert reports.accept(second, by=SYSTEM).state == "accepted"
@@ -91,7 +91,7 @@ def test_two_reports_of_one_period_are_not_both_accepted(ecosystem: Ecosystem) -
 
 def test_a_locked_period_is_told_in_words(ecosystem: Ecosystem) -> None:
     accepted(ecosystem)
-    with override("en"), pytest.raises(Invalid, match="^The report for Q2 2023 is accepted"):
+    with override("en"), pytest.raises(Invalid, match=r"^The report for Q2 2023 is accepted"):
         submitted(ecosystem)
 
 
@@ -130,7 +130,9 @@ class TestIndicators:
         accepted(ecosystem, series="target:y", value=Decimal(0))
         assert indicators.read("target:y", ecosystem).value == 0
 
-    def test_the_latest_accepted_value_counts_and_a_correction_replaces_it(self, ecosystem: Ecosystem) -> None:
+    def test_the_latest_accepted_value_counts_and_a_correction_replaces_it(
+        self, ecosystem: Ecosystem
+    ) -> None:
         accepted(ecosystem, Period.parse("2023-Q1"), series="target:x", value=Decimal(3))
         old = accepted(ecosystem, Q2, series="target:x", value=Decimal(5))
         assert indicators.read("target:x", ecosystem).value == 5
@@ -152,7 +154,10 @@ class TestIndicators:
             year = Period.parse("2023")
             indicators.close("test.ecosystems", ecosystem, year, decision="2023-1")
             add_ecosystem(HUB, by=SYSTEM, code="two", domain=ecosystem.domain, title_lv="Otra")
-            kept, live = indicators.read("test.ecosystems", ecosystem, year), indicators.read("test.ecosystems", ecosystem)
+            kept, live = (
+                indicators.read("test.ecosystems", ecosystem, year),
+                indicators.read("test.ecosystems", ecosystem),
+            )
             assert (kept.value, kept.closed, [row["name"] for row in kept.rows]) == (1, True, ["Ekosistēma"])
             assert (live.value, live.closed) == (2, False)
             with pytest.raises(ValueError, match="two indicators"):

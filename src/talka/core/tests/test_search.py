@@ -31,7 +31,8 @@ def findable_ecosystems(monkeypatch: pytest.MonkeyPatch) -> None:
 def drawn(*rows: tuple[str, str, str]) -> dict[str, Ecosystem]:
     domain = add_domain(HUB, by=SYSTEM, code="bio", title_lv="Joma")
     return {
-        code: add_ecosystem(HUB, by=SYSTEM, code=code, domain=domain, title_lv=lv, title_en=en) for code, lv, en in rows
+        code: add_ecosystem(HUB, by=SYSTEM, code=code, domain=domain, title_lv=lv, title_en=en)
+        for code, lv, en in rows
     }
 
 
@@ -40,7 +41,10 @@ def found(text: str, **options: Any) -> list[str]:
 
 
 def test_any_ending_and_no_diacritics_find_a_word() -> None:
-    drawn(("a", "Paraugi Latvijas biobankām", "Samples for biobanks"), ("b", "Slimnīcu sadarbība", "Hospitals cooperate"))
+    drawn(
+        ("a", "Paraugi Latvijas biobankām", "Samples for biobanks"),
+        ("b", "Slimnīcu sadarbība", "Hospitals cooperate"),
+    )
     for text in ("biobanka", "BIOBANKU", "biobankas paraugs", "biobank", "sample", "paraug"):
         assert found(text) == ["a"], text
     for text in ("slimnīca", "slimnica", "sadarbibas", "hospital", "cooperation slimnīcā"[12:]):
@@ -71,7 +75,10 @@ def test_scopes_are_kept() -> None:
     assert found("vēzis", kind="plan.measure") == []
 
 
-@pytest.mark.parametrize("text", ['"', "a OR b", "NEAR(", "*", "'; drop table core_searchentry; --", "vēzis & !", ":", "(((", "\\", "%"])
+@pytest.mark.parametrize(
+    "text",
+    ['"', "a OR b", "NEAR(", "*", "'; drop table core_searchentry; --", "vēzis & !", ":", "(((", "\\", "%"],
+)
 def test_no_text_is_a_command(text: str) -> None:
     drawn(("a", "Vēzis", ""))
     search(text)
@@ -88,10 +95,14 @@ def test_a_search_costs_two_queries(count: int, django_assert_num_queries: Any) 
 def test_the_best_are_found_among_however_many() -> None:
     """More rows match than are ranked. Those with the word in the title come first, the one called so before all."""
     many = [
-        Ecosystem(pk=1000 + n, code=f"c{n}", title_lv=f"Pasākums {n}", summary_lv="Par biobankām un pacientiem")
+        Ecosystem(
+            pk=1000 + n, code=f"c{n}", title_lv=f"Pasākums {n}", summary_lv="Par biobankām un pacientiem"
+        )
         for n in range(CANDIDATES + 50)
     ]
-    titled = [Ecosystem(pk=2000 + n, code=f"t{n}", title_lv=f"Pacientu biobankas darbs {n}") for n in range(3)]
+    titled = [
+        Ecosystem(pk=2000 + n, code=f"t{n}", title_lv=f"Pacientu biobankas darbs {n}") for n in range(3)
+    ]
     called = Ecosystem(pk=3000, code="b", title_lv="Cits", title_en="Biobank of patients")
     refresh([*many, *titled, called])
     assert [hit.entry.subject_id for hit in search("biobank", limit=4)] == [3000, 2000, 2001, 2002]

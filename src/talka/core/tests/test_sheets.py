@@ -124,7 +124,12 @@ def test_an_unknown_one_of_several_references_offers_the_nearest() -> None:
 
 def test_a_file_of_nothing_but_unknown_names_is_refused_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(difflib, "get_close_matches", lambda text, *_rest, **_options: asked.append(text) or [])
+
+    def look(text: str, *_rest: Any, **_options: Any) -> list[str]:
+        asked.append(text)
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", look)
     column, context = Ref("a", "A", among=lambda _parent: {"izm": object()}), Context(None)
     for number in (*range(NEAREST + 50), 0):
         with pytest.raises(BadCell):
@@ -142,22 +147,38 @@ class TestPreview:
         add_domain(HUB, by=SYSTEM, code="bio", title_lv="Biomedicīna")
         add_domain(HUB, by=SYSTEM, code="ikt", title_lv="IKT")
         preview = SHEET.preview(
-            HUB, raws({"code": "bio", "title_lv": "Biomedicīna"}, {"code": "ikt", "title_lv": "Informācija"}, {"code": "foto", "title_lv": "Fotonika"})
+            HUB,
+            raws(
+                {"code": "bio", "title_lv": "Biomedicīna"},
+                {"code": "ikt", "title_lv": "Informācija"},
+                {"code": "foto", "title_lv": "Fotonika"},
+            ),
         )
-        assert [(item.kind, item.name) for item in preview.items] == [("same", "bio"), ("changed", "ikt"), ("new", "foto")]
+        assert [(item.kind, item.name) for item in preview.items] == [
+            ("same", "bio"),
+            ("changed", "ikt"),
+            ("new", "foto"),
+        ]
         changed = preview.items[1].differences
         assert [(d.column.key, d.before, d.after) for d in changed] == [("title_lv", "IKT", "Informācija")]
         SHEET.apply(preview, by=SYSTEM)
         assert list(Domain.objects.values_list("code", "title_lv").order_by("code")) == [
-            ("bio", "Biomedicīna"), ("foto", "Fotonika"), ("ikt", "Informācija"),
+            ("bio", "Biomedicīna"),
+            ("foto", "Fotonika"),
+            ("ikt", "Informācija"),
         ]
 
     def test_a_file_of_some_columns_leaves_the_others_as_they_are(self) -> None:
         add_domain(HUB, by=SYSTEM, code="bio", title_lv="Biomedicīna")
         with override("en"):
-            preview = SHEET.preview(HUB, raws({"code": "bio", "title_en": "Biomedicine"}, {"code": "ikt", "title_en": "ICT"}))
+            preview = SHEET.preview(
+                HUB, raws({"code": "bio", "title_en": "Biomedicine"}, {"code": "ikt", "title_en": "ICT"})
+            )
             assert [(p.place, p.message) for p in preview.problems] == [
-                ("file.xlsx, row 3, Title (in Latvian)", "is not in the file; a new row needs “Title (in Latvian)”")
+                (
+                    "file.xlsx, row 3, Title (in Latvian)",
+                    "is not in the file; a new row needs “Title (in Latvian)”",
+                )
             ]
         SHEET.apply(SHEET.preview(HUB, raws({"code": "bio", "title_en": "Biomedicine"})), by=SYSTEM)
         assert Domain.objects.values_list("title_lv", "title_en").get() == ("Biomedicīna", "Biomedicine")
@@ -202,12 +223,16 @@ class TestPreview:
                 ("file.xlsx, row 6", "there is no column “ordr”"),
             ]
             assert preview.problems[3].message.endswith("did you mean “order”?")
-            with pytest.raises(Invalid, match="Nothing was imported: 4 problems, the first at file.xlsx, row 3"):
+            with pytest.raises(
+                Invalid, match=r"Nothing was imported: 4 problems, the first at file.xlsx, row 3"
+            ):
                 SHEET.apply(preview, by=SYSTEM)
         assert Domain.objects.count() == 0
 
     def test_a_row_that_the_database_refuses_takes_all_back(self) -> None:
-        preview = SHEET.preview(HUB, raws({"code": "bio", "title_lv": "Biomedicīna"}, {"code": "ikt", "title_lv": "IKT"}))
+        preview = SHEET.preview(
+            HUB, raws({"code": "bio", "title_lv": "Biomedicīna"}, {"code": "ikt", "title_lv": "IKT"})
+        )
         preview.items[1].values["title_lv"] = None
         with pytest.raises(Exception):  # noqa: B017 -- whichever error the database has
             SHEET.apply(preview, by=SYSTEM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(po: Path, monkeypatch: py
     def refuse(**_options: Any) -> Any:
         raise PermissionError
 
-    monkeypatch.setattr(translations.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
     assert translations.compile_all() == 0
     assert not po.with_suffix(".mo").exists()
 
