@@ -8,6 +8,7 @@ TALKA_HOSTS       comma-separated host names to answer for (default: loopback na
 TALKA_DEMO        1 offers the demo roles on the sign-in page (set by `talka up` on loopback)
 TALKA_MAIL_URL    smtp://user:password@host:port; absent: letters are written as files to TALKA_HOME/mail
 TALKA_MAIL_FROM   sender of reminders
+TALKA_URL         where people reach this hub, for links in letters (set by `talka up` if it is not)
 TALKA_PUBLISHER   code of the organisation that publishes the open data; absent: each ecosystem in its own name
 """
 
@@ -182,6 +183,7 @@ if os.environ.get("TALKA_HTTPS") == "1":
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31536000
 
+TALKA_URL = os.environ.get("TALKA_URL", "")
 _mail = urlsplit(os.environ.get("TALKA_MAIL_URL", ""))
 DEFAULT_FROM_EMAIL = os.environ.get("TALKA_MAIL_FROM", "talka@localhost")
 if _mail.scheme == "smtp":

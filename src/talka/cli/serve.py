@@ -66,8 +66,9 @@ def serve(host: str, port: int, workers: int, *, demo: bool) -> None:
     # A web process is a fork of this one, or begins anew with nothing but the environment: it is told either way.
     settings.DEMO = demo
     os.environ["TALKA_DEMO"] = "1" if demo else ""
-    worker = subprocess.Popen([sys.executable, "-m", "talka", "work"])  # noqa: S603 -- ourselves
     address = f"http://{'localhost' if host in LOOPBACK else host}:{port}/"
+    os.environ.setdefault("TALKA_URL", address)
+    worker = subprocess.Popen([sys.executable, "-m", "talka", "work"])  # noqa: S603 -- ourselves
     click.echo(f"\n  Talka is at {address}   (stop with Ctrl-C)\n")
     for line in demo_roles.lines() if demo else ():
         click.echo(f"    {line}")

@@ -15,13 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from talka.core.actions import Invalid
 from talka.core.sheets import Choice, Column, Day, Item, Plain, Problem, Ref, Sheet, YesNo, bilingual
 from talka.domains.models import Ecosystem
-from talka.governance import actions, queries
+from talka.governance import actions, queries, rules
 from talka.governance.models import Body, BodyKind, Decision
 from talka.governance.queries import NOTHING, SUBJECTS, Carried
 
 
 class Bodies(Sheet):
-    code, label, model = "governance.bodies", _("Bodies"), Body
+    code, label, model, needs = "governance.bodies", _("Bodies"), Body, rules.may_prepare
     over = "domains.ecosystem"
     columns = (
         Column("code", _("Code"), required=True, max_length=80),
@@ -59,7 +59,7 @@ class _Subject(Column):
 
 
 class Decisions(Sheet):
-    code, label, model = "governance.decisions", _("Decisions"), Decision
+    code, label, model, needs = "governance.decisions", _("Decisions"), Decision, rules.may_prepare
     over = "domains.ecosystem"
     key = ("body", "title_lv")
     columns = (

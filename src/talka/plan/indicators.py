@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -13,15 +13,19 @@ from talka.core.indicators import Reading, indicator
 from talka.core.values import Period
 from talka.domains.models import Ecosystem
 from talka.plan import queries
-from talka.plan.models import UNDONE, Measure, MeasureState
+from talka.plan.models import UNDONE, Measure, MeasureState, Plan
 
 
 def _counted(ecosystem: Ecosystem, period: Period | None) -> tuple[QuerySet[Measure], date]:
-    """Measures that are not dropped in the plans in force for the years of a period (None: this year), and the day
-    on which they are looked at: today, or the last day of a period that is over."""
+    """Measures that are not dropped in the plans in force for the years of a period (None: the latest plan in force
+    up to this year), and the day on which they are looked at: today, or the last day of a period that is over."""
     today = timezone.localdate()
     day = min(period.last, today) if period else today
-    first, last = (period.first.year, period.last.year) if period else (day.year, day.year)
+    if period is None:
+        plans = Plan.objects.filter(ecosystem=ecosystem, state__in=queries.IN_FORCE, year__lte=day.year)
+        first = last = plans.aggregate(year=Max("year"))["year"] or day.year
+    else:
+        first, last = period.first.year, period.last.year
     measures = (
         Measure.objects.filter(
             plan__ecosystem=ecosystem,

@@ -152,4 +152,4 @@ def _told(measure: Measure) -> list[str]:
 
 def address(measure: Any) -> str:
     """The whole address of a row's page; TALKA_URL says where this hub is reached."""
-    return str(getattr(settings, "TALKA_URL", "")).rstrip("/") + str(measure.get_absolute_url())
+    return settings.TALKA_URL.rstrip("/") + str(measure.get_absolute_url())

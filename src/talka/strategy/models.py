@@ -301,11 +301,12 @@ class PolicyLink(Noun):
     class Meta:
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
+            # One for each place a link can come from: not every database counts two nulls as equal.
             models.UniqueConstraint(
-                fields=["strategy", "priority", "target", "policy"],
-                name="policy_link_once",
-                nulls_distinct=False,
+                fields=["strategy", "policy"], condition=Q(priority=None, target=None), name="policy_link_once"
             ),
+            models.UniqueConstraint(fields=["priority", "policy"], name="policy_link_of_priority_once"),
+            models.UniqueConstraint(fields=["target", "policy"], name="policy_link_of_target_once"),
             models.CheckConstraint(
                 condition=Q(priority=None) | Q(target=None), name="policy_link_from_one_place"
             ),

@@ -227,7 +227,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='policylink',
-            constraint=models.UniqueConstraint(fields=('strategy', 'priority', 'target', 'policy'), name='policy_link_once', nulls_distinct=False),
+            constraint=models.UniqueConstraint(condition=models.Q(('priority', None), ('target', None)), fields=('strategy', 'policy'), name='policy_link_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='policylink',
+            constraint=models.UniqueConstraint(fields=('priority', 'policy'), name='policy_link_of_priority_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='policylink',
+            constraint=models.UniqueConstraint(fields=('target', 'policy'), name='policy_link_of_target_once'),
         ),
         migrations.AddConstraint(
             model_name='policylink',
