@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import date
 from decimal import Decimal
@@ -151,7 +152,7 @@ def test_the_coordinator_reads_every_page_in_both_languages(language: str) -> No
     eco, who, plan, measure = scene()
     client = signed_in(who.anna)
     wrong = []
-    for page in sum(addresses(plan, measure).values(), []):
+    for page in itertools.chain(*addresses(plan, measure).values()):
         answer = client.get(f"/{language}/{eco.code}/plan/{page}")
         html = answer.content.decode() if "export" not in page else ""
         if answer.status_code != 200:
@@ -167,7 +168,7 @@ def test_the_coordinator_reads_every_page_in_both_languages(language: str) -> No
 def test_who_sees_which_page() -> None:
     eco, who, plan, measure = scene()
     known = addresses(plan, measure)
-    pages = sum(known.values(), [])
+    pages = list(itertools.chain(*known.values()))
 
     def statuses(account: Account | None) -> dict[str, int]:
         client = signed_in(account)
@@ -210,7 +211,7 @@ def test_who_may_send_what() -> None:
         return [client.post(f"/lv/{eco.code}/plan/{page}", data).status_code for page in posts]
 
     assert statuses(None) == [302] * 9 + [404]  # to sign in
-    assert {client for client in statuses(who.cilda)[:9]} == {403}
+    assert statuses(who.cilda) == [403] * 9 + [404]
     assert statuses(who.bruno) == [403] * 10
     measure.refresh_from_db()
     report.refresh_from_db()
@@ -256,9 +257,9 @@ def test_an_ecosystem_without_a_plan_says_what_will_be_here() -> None:
 @pytest.mark.parametrize(
     ("where", "count"),
     [
-        ("{year}/", 19),
-        ("{year}/?view=timeline", 18),
-        ("{year}/?state=late&institution={institution}&part=1.1&q=pas", 19),
+        ("{year}/", 15),
+        ("{year}/?view=timeline", 10),
+        ("{year}/?state=late&institution={institution}&part=1.1&q=pas", 15),
         ("measures/{measure}/", 11),
         ("{year}/compare/?from={before}", 19),
     ],
@@ -777,7 +778,7 @@ def test_a_measure_is_removed_from_a_draft_only() -> None:
 
 
 def test_a_measure_is_led_through_its_life() -> None:
-    eco, who, plan, measure = scene()
+    eco, who, _plan, measure = scene()
     client = signed_in(who.anna)
     address = f"/en/{eco.code}/plan/measures/{measure.pk}/"
 
