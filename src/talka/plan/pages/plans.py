@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
@@ -22,6 +23,7 @@ from talka.core import lint
 from talka.core.actions import Invalid
 from talka.core.formats import FORMATS
 from talka.core.http import asker
+from talka.core.kept import kept
 from talka.core.values import Period
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
