@@ -28,8 +28,8 @@ from talka.core.api import (
     report_shown,
 )
 from talka.core.models import Attachment, Report, ReportState
+from talka.documents import record
 from talka.domains import queries as domains
-from talka.plan import queries as plans
 
 router = Router(tags=["core"])
 
@@ -97,12 +97,10 @@ def find(
     if not q.strip():
         raise Invalid(_("Say what to look for."), field="q")
     where = domains.enter(request, ecosystem) if ecosystem else None
-    who = reader(request)
-    inside = where is not None and plans.may_see_drafts(who, where)
     hits = search.search(
         q[:200],
         ecosystem_id=where.pk if where else None,
-        public_only=not inside,
+        inside=record.inside(reader(request)),
         kind=kind,
         limit=MOST,
     )

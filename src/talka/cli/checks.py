@@ -10,8 +10,8 @@ import click
 from talka.cli import talka
 from talka.cli.output import as_json, in_ecosystem, in_language, say_json, say_table, speak, the_ecosystem
 from talka.core import indicators as core_indicators
+from talka.documents import record
 from talka.web import doctor as examination
-from talka.web import problems
 
 
 @talka.command()
@@ -22,7 +22,7 @@ from talka.web import problems
 def lint(ecosystem: str | None, language: str, as_json: bool, severity: str) -> None:
     """Look for defects in the strategy in force and the plans. Status 1 if there are errors."""
     speak(language)
-    findings = list(problems.findings(the_ecosystem(ecosystem), at_least=severity))
+    findings = list(record.findings(the_ecosystem(ecosystem), None, at_least=severity))
     if as_json:
         say_json([{key: asdict(f)[key] for key in ("code", "severity", "place", "found", "expected")} for f in findings])
     else:

@@ -1,6 +1,7 @@
 """Who may read what of the record, and what the linter may tell whom: the same for pages and programs.
 
-Kinds of rows that anybody may read are written out; of what hangs in a draft, and of reports, only insiders are told.
+Kinds of rows that anybody may read are written out. Of what hangs in a draft, and of reports and files that are not
+public yet, only those are told who may see drafts or whose institution it is; of people, those who administer.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from talka.core import lint
 from talka.core.lint import SEVERITIES, Finding
-from talka.core.models import Event, Noun
+from talka.core.models import Attachment, Event, Noun, Report, ReportState
+from talka.core.rules import Fact, fact
 from talka.domains.models import Ecosystem
 from talka.governance import rules as governance
 from talka.governance.models import Decision, DecisionState
+from talka.parties import rules as parties
 from talka.plan import rules as plans
-from talka.plan.models import Measure, Plan, PlanState
+from talka.plan.models import Measure, Plan, PlanState, Section
 from talka.strategy import rules as strategies
-from talka.strategy.models import Strategy, StrategyState
+from talka.strategy.models import Direction, Lever, Obstacle, Priority, Strategy, StrategyState, Target
 
 # Of these anybody may read the whole history, unless they hang in a draft.
 TOLD = frozenset(
@@ -52,20 +55,64 @@ TOLD = frozenset(
 )
 
 
-def row_of(kind: str, pk: int) -> Any:
-    """The row that is called so in the record, or None if it is gone or was never one."""
+PERSONAL = frozenset(
+    {"parties.person", "parties.affiliation", "parties.account", "parties.grant", "parties.token"}
+)
+
+
+@fact
+def _acts_for_the_institution(by: Any, subject: Any) -> bool:
+    """The actor handed the report in, or works for the institution that did."""
+    return by.pk is not None and (
+        subject.by_id == by.pk or subject.institution_id in getattr(by, "organisation_ids", frozenset)()
+    )
+
+
+# Drafts of a plan, of the strategy and of decisions stand side by side in the record: whoever reads one reads all.
+may_see_drafts: Fact = plans.may_see_drafts & strategies.may_see_drafts
+may_see_unjudged: Fact = may_see_drafts | plans.may_coordinate | _acts_for_the_institution
+
+
+def model_of(kind: str) -> type[Noun] | None:
+    """The model whose rows are called `kind` in the record, or None."""
     app, _dot, name = kind.partition(".")
     try:
         model = apps.get_model(app, name)
     except LookupError:
         return None
-    return model._base_manager.filter(pk=pk).first() if issubclass(model, Noun) else None
+    return model if issubclass(model, Noun) else None
+
+
+def row_of(kind: str, pk: int) -> Any:
+    """The row that is called so in the record, or None if it is gone or was never one."""
+    model = model_of(kind)
+    return model._base_manager.filter(pk=pk).first() if model else None
+
+
+def inside(who: Any) -> frozenset[int]:
+    """The ecosystems whose drafts a reader may see."""
+    if who is None:
+        return frozenset()
+    return frozenset(
+        each.pk for each in map(_Place, Ecosystem.objects.values_list("pk", flat=True)) if may_see_drafts(who, each)
+    )
+
+
+class _Place:
+    """An ecosystem as rules take it, without reading its row."""
+
+    def __init__(self, pk: int) -> None:
+        self.pk = self.ecosystem_id = pk
 
 
 def may_read(who: Any, row: Any) -> bool:
     """Whether a reader (None: the public) may read the history of a row."""
+    if row.kind() in PERSONAL:
+        return parties.may_administer(who, row)
+    if isinstance(row, Report):
+        return may_see_unjudged(who, row)  # it names the officials who wrote and judged it
     if row.kind() not in TOLD:
-        return False
+        return may_see_drafts(who, row)
     if isinstance(row, Decision):
         return not row.is_prepared or governance.may_see_prepared(who, row)
     plan = row if isinstance(row, Plan) else getattr(row, "plan", None)
@@ -77,28 +124,42 @@ def may_read(who: Any, row: Any) -> bool:
     return True
 
 
+def may_open(who: Any, file: Attachment) -> bool:
+    """Whether a reader (None: the public) may have an attached file: a public one once its report is accepted."""
+    about = row_of(file.about_kind, file.about_id)
+    if isinstance(about, Report):
+        return (file.public and about.state == ReportState.ACCEPTED) or may_see_unjudged(who, about)
+    return about is not None and (file.public or may_see_drafts(who, file)) and may_read(who, about)
+
+
+# Rows that hang in something that may be a draft: where that is said, and how.
+_HANGING: tuple[tuple[type[Noun], str, Any], ...] = (
+    (Plan, "state", PlanState.DRAFT),
+    (Section, "plan__state", PlanState.DRAFT),
+    (Measure, "plan__state", PlanState.DRAFT),
+    (Strategy, "state", StrategyState.DRAFT),
+    *(
+        (part, "strategy__state", StrategyState.DRAFT)
+        for part in (Obstacle, Direction, Priority, Target, Lever)
+    ),
+    (Decision, "state", DecisionState.DRAFT),
+)
+
+
 def events(ecosystem: Ecosystem, who: Any) -> QuerySet[Event]:
     """What was done in an ecosystem, newest first; the public is told of public rows that are not in drafts."""
     found = Event.objects.filter(ecosystem_id=ecosystem.pk)
-    if plans.may_see_drafts(who, ecosystem) and strategies.may_see_drafts(who, ecosystem):
+    place = _Place(ecosystem.pk)
+    if not parties.may_administer(who, place):
+        found = found.exclude(subject_kind__in=PERSONAL)
+    if may_see_drafts(who, place):
         return found
-    drafts = Plan.objects.filter(ecosystem=ecosystem, state=PlanState.DRAFT)
-    versions = Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT)
-    prepared = Decision.objects.filter(body__ecosystem=ecosystem, state=DecisionState.DRAFT)
-    return (
-        found.filter(subject_kind__in=TOLD)
-        .exclude(verb="governance.prepare")
-        .exclude(subject_kind=Decision.kind(), subject_id__in=prepared.values("pk"))
-        .exclude(subject_kind=Plan.kind(), subject_id__in=drafts.values("pk"))
-        .exclude(subject_kind=Measure.kind(), subject_id__in=drafts.values("measures__pk"))
-        .exclude(subject_kind="plan.section", subject_id__in=drafts.values("sections__pk"))
-        .exclude(subject_kind=Strategy.kind(), subject_id__in=versions.values("pk"))
-        .exclude(subject_kind="strategy.obstacle", subject_id__in=versions.values("obstacle_set__pk"))
-        .exclude(subject_kind="strategy.direction", subject_id__in=versions.values("direction_set__pk"))
-        .exclude(subject_kind="strategy.priority", subject_id__in=versions.values("priority_set__pk"))
-        .exclude(subject_kind="strategy.target", subject_id__in=versions.values("target_set__pk"))
-        .exclude(subject_kind="strategy.lever", subject_id__in=versions.values("lever_set__pk"))
-    )
+    public = Q(subject_kind__in=TOLD - {model.kind() for model, _state, _draft in _HANGING})
+    for model, state, draft in _HANGING:
+        # Named by what is public: of a draft that was thrown away, there is no row any more that says so.
+        rows = model._base_manager.exclude(**{state: draft})
+        public |= Q(subject_kind=model.kind(), subject_id__in=rows.values("pk"))
+    return found.filter(public).exclude(verb="governance.prepare")
 
 
 def findings(ecosystem: Ecosystem, who: Any, *, at_least: str = "info") -> Iterator[Finding]:

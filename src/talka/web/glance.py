@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import Truncator
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from talka.core.kept import kept
-from talka.core.models import Event, Report
+from talka.core.lint import SEVERITIES
+from talka.core.models import Event
 from talka.core.search import Hit
 from talka.core.values import Period
+from talka.documents import record
 from talka.domains.models import Ecosystem
 from talka.plan import queries as plans
 from talka.plan import rules as plan_rules
@@ -31,16 +31,14 @@ from talka.strategy.models import Strategy, StrategyState
 from talka.ui import charts
 from talka.ui.parts.boxes import badge
 from talka.ui.parts.rows import tree as tree_of_links
-from talka.web import problems, queries
+from talka.web import queries
 
 NEWS, LATE, BARS = 8, 6, 30
-# Rows that live in a plan or a strategy are as visible as it is.
-HIDDEN_KINDS = {"parties.person", "parties.account", "parties.grant", "parties.token", "parties.affiliation"}
 
 
 def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
     """The overview of an ecosystem."""
-    events_ = list(public_events(ecosystem, who)[:NEWS])
+    events_ = list(record.events(ecosystem, who)[:NEWS])
     return {
         "title": str(ecosystem),
         "lead": Truncator(ecosystem.summary).words(32, truncate=" …"),
@@ -74,8 +72,8 @@ def problem_counts(ecosystem: Ecosystem) -> dict[str, int]:
     """How many findings of each severity the linter has; reckoned anew only after something happened."""
 
     def count() -> dict[str, int]:
-        found = Counter(finding.severity for finding in problems.findings(ecosystem))
-        return {severity: found[severity] for severity in problems.SEVERITIES}
+        found = Counter(finding.severity for finding in record.findings(ecosystem, None))
+        return {severity: found[severity] for severity in SEVERITIES}
 
     return kept("problems", ecosystem.pk, count)
 
@@ -155,43 +153,6 @@ def drafts_for(ecosystem: Ecosystem, who: Any) -> list[Any]:
     if plan_rules.may_see_drafts(who, ecosystem):
         found += Plan.objects.filter(ecosystem=ecosystem, state=PlanState.DRAFT).select_related("ecosystem")
     return found
-
-
-# ---------------------------------------------------------------- who may see what
-
-
-def may_see(who: Any, row: Any) -> bool:
-    """Whether a reader may see a row of any room: drafts and people's data are not for everybody."""
-    if row.kind() in HIDDEN_KINDS:
-        return who is not None and bool(who.may("parties.administer", None))
-    for holder in (row, getattr(row, "plan", None), getattr(row, "strategy", None), getattr(row, "measure", None)):
-        plan = getattr(holder, "plan", None) if holder is not None and holder.kind() == "plan.measure" else holder
-        if isinstance(plan, Plan) and plan.state == PlanState.DRAFT and not plan_rules.may_see_drafts(who, plan):
-            return False
-        if isinstance(plan, Strategy) and plan.state == StrategyState.DRAFT and not strategy_rules.may_see_drafts(who, plan):
-            return False
-    if row.kind() == "governance.decision" and row.state == "draft":
-        return who is not None and bool(who.may("plan.see_drafts", row.ecosystem_id))
-    if isinstance(row, Report):
-        return who is not None or row.state == "accepted"
-    return True
-
-
-def public_events(ecosystem: Ecosystem, who: Any) -> QuerySet[Event]:
-    """What a reader is told of the ecosystem's doings; the public, only what is about public things."""
-    events = queries.recent_events(ecosystem)
-    if who is not None and who.may("plan.see_drafts", ecosystem.pk):
-        return events
-    drafts = Plan.objects.filter(ecosystem=ecosystem, state=PlanState.DRAFT)
-    versions = Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT)
-    return (
-        events.exclude(subject_kind__in=[*HIDDEN_KINDS, "core.report", "core.attachment"])
-        .exclude(verb="governance.prepare")
-        .exclude(subject_kind="plan.plan", subject_id__in=drafts.values("pk"))
-        .exclude(subject_kind="plan.measure", subject_id__in=drafts.values("measures__pk"))
-        .exclude(subject_kind="plan.section", subject_id__in=drafts.values("sections__pk"))
-        .exclude(subject_kind="strategy.strategy", subject_id__in=versions.values("pk"))
-    )
 
 
 # ---------------------------------------------------------------- what happened, what was found

@@ -17,12 +17,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from talka.core import events
+from talka.core import events, lint
 from talka.core import search as index
 from talka.core.http import asker
 from talka.core.models import Attachment
+from talka.documents import record
 from talka.domains import queries as domains
-from talka.web import demo, glance, problems, queries
+from talka.web import demo, glance, queries
 from talka.web.forms import SignInForm
 
 PAGE = 50
@@ -51,9 +52,7 @@ def overview(request: HttpRequest, ecosystem: str) -> HttpResponse:
 def problem_list(request: HttpRequest, ecosystem: str) -> HttpResponse:
     """What the linter finds, by severity, each with its place and what would be right."""
     eco = domains.enter(request, ecosystem)
-    who = asker(request)
-    drafts = who is not None and who.may("plan.see_drafts", eco.pk)
-    found = list(problems.findings(eco, drafts=drafts))
+    found = list(record.findings(eco, asker(request)))
     severity, code = request.GET.get("severity", ""), request.GET.get("code", "")
     shown = [f for f in found if severity in ("", f.severity) and code in ("", f.code)]
     counts = {name: sum(f.severity == name for f in found) for name in ("error", "warning", "info")}
@@ -68,7 +67,7 @@ def problem_list(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "codes": sorted({f.code for f in found}),
             "severity": severity,
             "code": code,
-            "labels": problems.labels(),
+            "labels": {rule.code: rule.label for rule in lint.RULES.values()},
         },
     )
 
@@ -76,7 +75,7 @@ def problem_list(request: HttpRequest, ecosystem: str) -> HttpResponse:
 def changes(request: HttpRequest, ecosystem: str) -> HttpResponse:
     """Everything done in the ecosystem, newest first. For those who may see drafts: the record speaks of them."""
     eco = domains.enter(request, ecosystem)
-    page = Paginator(glance.public_events(eco, asker(request)), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(record.events(eco, asker(request)), PAGE).get_page(request.GET.get("page"))
     return render(
         request,
         "web/changes.html",
@@ -91,8 +90,8 @@ def changes(request: HttpRequest, ecosystem: str) -> HttpResponse:
 
 def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Who changed what in one row, from its beginning. A row the reader may not see has no history for him or her."""
-    row = queries.row_of(kind, pk)
-    if row is None or not glance.may_see(asker(request), row):
+    row = record.row_of(kind, pk)
+    if row is None or not record.may_read(asker(request), row):
         raise Http404(_("There is no history here."))
     page = Paginator(events.history(row), PAGE).get_page(request.GET.get("page"))
     told = queries.told(page.object_list, with_names=asker(request) is not None)
@@ -109,7 +108,8 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:200]
     code = request.GET.get("ecosystem", "")
     eco = domains.enter(request, code) if code else None
-    hits = index.search(text, ecosystem_id=eco.pk if eco else None, public_only=asker(request) is None) if text else []
+    scope = eco.pk if eco else None
+    hits = index.search(text, ecosystem_id=scope, inside=record.inside(asker(request))) if text else []
     language = (get_language() or "lv")[:2]
     return render(
         request,
@@ -167,13 +167,10 @@ def _safe_next(request: HttpRequest) -> str:
 
 
 def attachment(request: HttpRequest, pk: int) -> FileResponse:
-    """An attached file, always as a download. The public gets the public ones."""
+    """An attached file, always as a download. The public gets the public ones of accepted reports."""
     file = get_object_or_404(Attachment, pk=pk)
-    if not file.public:
-        who = asker(request)
-        about = queries.row_of(file.about_kind, file.about_id)
-        if who is None or about is None or not glance.may_see(who, about):
-            raise Http404(_("There is no such file, or it is not public: sign in to see it."))
+    if not record.may_open(asker(request), file):
+        raise Http404(_("There is no such file, or it is not public: sign in to see it."))
     response = FileResponse(file.file.open("rb"), as_attachment=True, filename=file.name, content_type=file.media_type)
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Q, QuerySet
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext
 
-from talka.core.models import Change, Event, Noun, Report, ReportState
+from talka.core.models import Change, Noun, Report, ReportState
+from talka.documents import record
 from talka.domains.models import Ecosystem
 from talka.governance.models import Decision, DecisionState
 from talka.plan.models import Plan, PlanState
+
 
 def plan_in_force(ecosystem: Ecosystem) -> Plan | None:
     """The latest plan that was adopted (or closed since)."""
@@ -32,16 +32,6 @@ def plan_in_force(ecosystem: Ecosystem) -> Plan | None:
 # ---------------------------------------------------------------- what changed
 
 
-def recent_events(ecosystem: Ecosystem) -> QuerySet[Event]:
-    """What was done in an ecosystem, newest first."""
-    return Event.objects.filter(ecosystem_id=ecosystem.pk)
-
-
-def row_of(kind: str, pk: int) -> Any:
-    """The row that an event is about, or None if it is gone or was never a row."""
-    return rows_of([(kind, pk)]).get((kind, pk))
-
-
 def rows_of(names: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Any]:
     """Rows by kind and id; one question for each kind, whatever the number of rows."""
     wanted: dict[str, set[int]] = {}
@@ -49,20 +39,10 @@ def rows_of(names: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Any]:
         wanted.setdefault(kind, set()).add(pk)
     found: dict[tuple[str, int], Any] = {}
     for kind, pks in wanted.items():
-        model = model_of(kind)
+        model = record.model_of(kind)
         if model is not None:
             found.update({(kind, row.pk): row for row in _with_parents(model).filter(pk__in=pks)})
     return found
-
-
-def model_of(kind: str) -> type[Noun] | None:
-    """The model whose rows are called `kind` in the record, or None."""
-    app, _dot, name = kind.partition(".")
-    try:
-        model = apps.get_model(app, name)
-    except LookupError:
-        return None
-    return model if issubclass(model, Noun) else None
 
 
 def _with_parents(model: type[Noun]) -> QuerySet[Any]:
@@ -89,7 +69,7 @@ def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
     """Changes in words. The public is told what changed and when, not which official did it."""
     result = []
     for change in changes:
-        model = model_of(change.subject_kind)
+        model = record.model_of(change.subject_kind)
         columns = [
             (label_of(model, name), shown(model, name, entry.get("from")), shown(model, name, entry.get("to")))
             for name, entry in change.fields.items()
@@ -156,7 +136,7 @@ NOUNS = {
 
 def noun_of(kind: str) -> str:
     """What a noun is called: "measure"."""
-    model = model_of(kind)
+    model = record.model_of(kind)
     return str(NOUNS.get(kind) or (model._meta.verbose_name if model else kind))
 
 
