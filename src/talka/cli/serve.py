@@ -62,6 +62,7 @@ def serve(host: str, port: int, workers: int, *, demo: bool) -> None:
     """Serves until interrupted, with the background worker beside it."""
     from granian import Granian  # noqa: PLC0415 -- only needed here; it starts threads when imported
     from granian.constants import Interfaces  # noqa: PLC0415 -- as above
+    from granian.log import LogLevels  # noqa: PLC0415 -- as above
 
     # A web process is a fork of this one, or begins anew with nothing but the environment: it is told either way.
     settings.DEMO = demo
@@ -74,7 +75,17 @@ def serve(host: str, port: int, workers: int, *, demo: bool) -> None:
         click.echo(f"    {line}")
     click.echo("")
     try:
-        Granian("talka.wsgi:application", address=host, port=port, interface=Interfaces.WSGI, workers=workers).serve()
+        Granian(
+            "talka.wsgi:application",
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=workers,
+            # Pages are computed, not waited for: more threads than this only take turns with each other.
+            blocking_threads=4,
+            websockets=False,
+            log_level=LogLevels.warning,
+        ).serve()
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.wait(timeout=30)
