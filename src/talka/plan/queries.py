@@ -518,6 +518,7 @@ def printed_organisation(organisation: Organisation) -> str:
     return organisation.acronym or organisation.name_lv
 
 
+@functools.lru_cache(maxsize=4096)
 def printed_deadline(deadline: str) -> str:
     """A bare year as it is, anything finer in Latvian words: "2023", "2023. gada 3. ceturksnis"."""
     if not deadline:

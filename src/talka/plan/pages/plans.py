@@ -213,15 +213,15 @@ def groups(
     headings = {section.pk: section for section in sections}
     pattern = _row_pattern()
     nothing = format_html('<span class="t-muted">{}</span>', _("not found yet"))
-    badges: dict[tuple[str, str], SafeString] = {}
+    badges: dict[tuple[str, bool], SafeString] = {}
     found: list[tuple[Section, list[str]]] = []
     for measure in rows:
         section = headings[measure.section_id]
         if not found or found[-1][0] is not section:
             found.append((section, []))
-        state = state_words(measure, today)
+        state = measure.state, measure.is_late(today)
         if state not in badges:
-            badges[state] = badge(*state)
+            badges[state] = badge(*state_words(measure, today))
         cells = {
             key: escape(text).replace("\n", "<br>") for key, text in queries.shown_cells(measure).items()
         }

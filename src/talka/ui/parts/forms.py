@@ -15,7 +15,7 @@ from django.forms import (
 )
 from django.forms.boundfield import BoundWidget
 from django.forms.utils import flatatt
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -113,11 +113,12 @@ def _select(bound: BoundField, attributes: dict[str, Any]) -> SafeString:
 
 
 def _options(options: list[dict[str, Any]]) -> SafeString:
-    return format_html_join(
-        "",
-        '<option value="{}"{}>{}</option>',
-        ((each["value"], flatatt(each["attrs"]), each["label"]) for each in options),
+    drawn = (
+        f'<option value="{escape(str(each["value"]))}"{flatatt(each["attrs"]) if each["attrs"] else ""}>'
+        f"{conditional_escape(each['label'])}</option>"
+        for each in options
     )
+    return mark_safe("".join(drawn))
 
 
 def _attributes(widget: Any, errors: list[Any], described: str) -> dict[str, Any]:
