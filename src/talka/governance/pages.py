@@ -94,7 +94,9 @@ def add_decision(request: HttpRequest, ecosystem: str) -> HttpResponse:
         messages.info(request, _("A decision is taken by a body; say first which one decides here."))
         return redirect("body-add", eco.code)
     chosen = next((body for body in bodies if body.code == request.GET.get("body")), bodies[0])
-    form = DecisionForm(request.POST or None, ecosystem=eco)
+    # Whoever comes from a draft wants it decided, and not to look for it in a list.
+    asked = {"carries": request.GET.get("carries", "")}
+    form = DecisionForm(request.POST or None, ecosystem=eco, initial=asked)
     if request.method == "POST" and form.carry_out(actions.prepare, chosen, by=request.user):
         messages.success(request, _("Prepared. It waits for the body to decide."))
         return redirect(form.result)
@@ -109,17 +111,17 @@ def edit_decision(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse
 
 def adopt(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     """Record that the body adopted a decision; what it carries is done."""
-    return _act(request, ecosystem, pk, AdoptForm, actions.adopt, _("Adopt the decision"))
+    return _act(request, ecosystem, pk, AdoptForm, actions.adopt, _("Adopt the decision"), _("Adopt"))
 
 
 def reject(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     """Record that the body rejected a decision."""
-    return _act(request, ecosystem, pk, RejectForm, actions.reject, _("Reject the decision"))
+    return _act(request, ecosystem, pk, RejectForm, actions.reject, _("Reject the decision"), _("Reject"))
 
 
 def publish(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     """Publish the text of a decision that was taken without one."""
-    return _act(request, ecosystem, pk, PublishForm, actions.publish, _("Publish the text"))
+    return _act(request, ecosystem, pk, PublishForm, actions.publish, _("Publish the text"), _("Publish"))
 
 
 def add_body(request: HttpRequest, ecosystem: str) -> HttpResponse:
@@ -145,7 +147,9 @@ def edit_body(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
     return _form(request, eco, form, title=_("Edit the body"), cancel=row.get_absolute_url(), kicker=str(row))
 
 
-def _act(request: HttpRequest, ecosystem: str, pk: int, kind: Any, verb: Any, title: str) -> HttpResponse:
+def _act(
+    request: HttpRequest, ecosystem: str, pk: int, kind: Any, verb: Any, title: str, submit: str = ""
+) -> HttpResponse:
     eco = domains.enter(request, ecosystem)
     row = _one(eco, pk)
     _require(request, verb.needs, row, verb.verb)
@@ -156,7 +160,7 @@ def _act(request: HttpRequest, ecosystem: str, pk: int, kind: Any, verb: Any, ti
     if request.method == "POST" and form.carry_out(verb, row, by=request.user):
         messages.success(request, _("Saved."))
         return redirect(form.result)
-    context: dict[str, Any] = {"kicker": row.title}
+    context: dict[str, Any] = {"kicker": row.title, "submit": submit or _("Save")}
     if verb is actions.adopt and row.verb:
         subject = queries.subject_of(row)
         context["lead"] = f"{queries.what_it_does(row)}: {subject}"
@@ -188,23 +192,10 @@ def _form(
         "form": form,
         "submit": _("Save"),
         "cancel": cancel,
-        "meanwhile": _meanwhile(form),
         "breadcrumbs": _trail(eco, *trail, (title, "")),
         **more,
     }
-    return render(request, "governance/form.html", context, status=409 if form.meanwhile else 200)
-
-
-def _meanwhile(form: Any) -> list[tuple[str, str, Any, Any]]:
-    """What somebody else changed since the form was opened: who, which column, before and after."""
-    told = []
-    for change in form.meanwhile:
-        for name, entry in change.fields.items():
-            field = form.fields.get(name.removesuffix("_id"))
-            known = {str(value): str(label) for value, label in getattr(field, "choices", ())}
-            before, after = (known.get(str(entry.get(key)), entry.get(key)) for key in ("from", "to"))
-            told.append((change.event.by_name, str(field.label) if field else name, before, after))
-    return told
+    return render(request, "ui/form_page.html", context, status=409 if form.meanwhile else 200)
 
 
 def _trail(eco: Ecosystem, *steps: tuple[str, str]) -> list[tuple[str, str]]:

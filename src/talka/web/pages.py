@@ -64,10 +64,10 @@ def problem_list(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "breadcrumbs": [(str(eco), eco.get_absolute_url()), (_("Problems"), "")],
             "page": Paginator(shown, PAGE).get_page(request.GET.get("page")),
             "counts": counts,
-            "codes": sorted({f.code for f in found}),
+            "all": len(found),
+            "codes": [(each, lint.RULES[each].label) for each in sorted({f.code for f in found})],
             "severity": severity,
             "code": code,
-            "labels": {rule.code: rule.label for rule in lint.RULES.values()},
         },
     )
 
