@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,9 +171,20 @@ class Visitor:
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Notes that a journey failed, so that what its people saw last is kept as pictures."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def visitor(browser: Browser, hub: Hub) -> Iterator[Callable[..., Visitor]]:
-    """Makes visitors, each with a browser profile of his or her own: `anna = visitor()`, `bruno = visitor(phone=True)`."""
+def visitor(browser: Browser, hub: Hub, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
+    """Makes visitors, each with a browser profile of their own: `anna = visitor()`, `bruno = visitor(phone=True)`."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -182,9 +193,9 @@ def visitor(browser: Browser, hub: Hub) -> Iterator[Callable[..., Visitor]]:
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             complaints.append(f"console: {message.text}")
 
-    def watch(request: Request) -> None:
-        if not request.url.startswith((hub.url, "data:", "blob:")):
-            complaints.append(f"left the hub: {request.url}")
+    def watch(asked: Request) -> None:
+        if not asked.url.startswith((hub.url, "data:", "blob:")):
+            complaints.append(f"left the hub: {asked.url}")
 
     def make(*, phone: bool = False, dark: bool = False, language: str = "lv-LV") -> Visitor:
         context = browser.new_context(
@@ -205,6 +216,8 @@ def visitor(browser: Browser, hub: Hub) -> Iterator[Callable[..., Visitor]]:
         return Visitor(page, hub)
 
     yield make
-    for context in contexts:
+    for nth, context in enumerate(contexts, 1):
+        if request.node.stash.get(FAILED, False):
+            Visitor(context.pages[0], hub).picture(f"failed-{request.node.name.split('[')[0]}-{nth}")
         context.close()
     assert complaints == []

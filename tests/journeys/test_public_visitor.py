@@ -64,7 +64,10 @@ def test_the_open_data_can_be_taken(visitor: Callable[..., Visitor]) -> None:
     somebody.picture("journey-public-open-data")
     answer = somebody.page.request.get(f"{somebody.hub.url}/en/biomed/plan/2023/export.csv")
     rows = list(csv.reader(io.StringIO(answer.body().decode("utf-8-sig"))))
-    assert sum(row[0].startswith(("1.", "2.", "3.", "4.")) and row[0].count(".") >= 2 for row in rows if row) >= 17
+    assert (
+        sum(row[0].startswith(("1.", "2.", "3.", "4.")) and row[0].count(".") >= 2 for row in rows if row)
+        >= 17
+    )
     assert "PMNET foruma organizēšana" in answer.body().decode("utf-8-sig")
     api = json.loads(somebody.page.request.get(f"{somebody.hub.url}/api/v1/openapi.json").body())
     assert api["openapi"].startswith("3.")
