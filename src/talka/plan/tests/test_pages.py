@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from datetime import date
 from decimal import Decimal
 from html import unescape
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -23,6 +23,7 @@ from talka.core.actions import HUB, SYSTEM
 from talka.core.formats import CONTENT_TYPES
 from talka.core.models import Attachment, Report, ReportState
 from talka.core.testing import acting
+from talka.core.values import Period
 from talka.domains.models import Ecosystem
 from talka.parties.models import Account, Organisation
 from talka.plan import actions, queries
@@ -151,7 +152,7 @@ def addresses(plan: Plan, measure: Measure) -> dict[str, list[str]]:
 def test_the_coordinator_reads_every_page_in_both_languages(language: str) -> None:
     eco, who, plan, measure = scene()
     client = signed_in(who.anna)
-    wrong = []
+    wrong: list[tuple[str, int | str]] = []
     for page in itertools.chain(*addresses(plan, measure).values()):
         answer = client.get(f"/{language}/{eco.code}/plan/{page}")
         html = answer.content.decode() if "export" not in page else ""
@@ -191,7 +192,7 @@ def test_who_sees_which_page() -> None:
 def test_who_may_send_what() -> None:
     eco, who, plan, measure = scene()
     drafted = Measure.objects.get(plan__year=plan.year, plan__number=2, number="1.1.1")
-    report = actions.report(measure, by=SYSTEM, period=queries.Period.year(plan.year), text="Darīts.")
+    report = actions.report(measure, by=SYSTEM, period=Period.year(plan.year), text="Darīts.")
     posts = [
         f"{plan.year}/new-version/",
         f"{plan.year}/close/",
@@ -279,7 +280,7 @@ def test_pages_ask_the_same_number_of_questions_for_one_measure_and_for_three(wh
                 made = actions.report(
                     row,
                     by=SYSTEM,
-                    period=queries.Period.quarter(plan.year, nth + 1),
+                    period=Period.quarter(plan.year, nth + 1),
                     text="Darīts.",
                     files=files,
                 )
@@ -548,8 +549,8 @@ def test_a_token_is_of_one_person_one_plan_and_one_day(monkeypatch: pytest.Monke
     assert gone in text_of(signed_in(who.anna).get(other_plan, follow=True))
     assert gone in text_of(signed_in(who.anna).get(address[:-2] + "x/", follow=True))
     assert signed_in(who.anna).get(address).status_code == 200
-    now = signing.time.time()
-    monkeypatch.setattr(signing.time, "time", lambda: now + files.DAY + 1)
+    now = time.time()
+    monkeypatch.setattr("django.core.signing.time.time", lambda: now + files.DAY + 1)
     assert gone in text_of(signed_in(who.anna).get(address, follow=True))
     assert plan.measures.get().title_lv == "Pasākums 1"
 
@@ -560,8 +561,8 @@ def test_files_older_than_a_day_go_with_the_next_upload(monkeypatch: pytest.Monk
     send(client, eco, plan.year, table("1.1.1.;Viens;;EM;2023;"))
     send(client, eco, plan.year, table("1.1.1.;Divi;;EM;2023;"))
     before = waiting()
-    now = files.time.time()
-    monkeypatch.setattr(files.time, "time", lambda: now + files.DAY + 10)
+    now = time.time()
+    monkeypatch.setattr("talka.plan.pages.files.time.time", lambda: now + files.DAY + 10)
     send(client, eco, plan.year, table("1.1.1.;Trīs;;EM;2023;"))
     assert (len(before), len(waiting()), set(waiting()) & set(before)) == (2, 1, set())
 
@@ -978,7 +979,7 @@ def test_who_may_not_report_is_refused() -> None:
 
 def test_a_report_of_another_ecosystem_or_room_is_not_found() -> None:
     eco, who, plan, measure = scene()
-    report = actions.report(measure, by=SYSTEM, period=queries.Period.year(plan.year), text="Darīts.")
+    report = actions.report(measure, by=SYSTEM, period=Period.year(plan.year), text="Darīts.")
     other = draw.ecosystem("wasps")
     admin = draw.account("Dzintars", "administrator")
     address = f"/en/{other.code}/plan/reports/{report.pk}/accept/"
