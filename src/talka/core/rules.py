@@ -21,7 +21,8 @@ class Fact:
         self.test, self.name, self.permissions = test, name, permissions
 
     def __call__(self, by: Any, subject: Any) -> bool:
-        return by is not None and self.test(by, subject)
+        # Of the public every fact is false, its negation included: rules speak of those who signed in.
+        return by is not None and not getattr(by, "is_anonymous", False) and self.test(by, subject)
 
     def __and__(self, other: Fact) -> Fact:
         return Fact(

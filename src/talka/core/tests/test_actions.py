@@ -7,14 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import override
 
 from talka.core import bulk, events, locking
 from talka.core.actions import HUB, SYSTEM, Invalid, Refused, Stale, action
 from talka.core.models import Change, Delivery, Event, OutsideVerb
 from talka.core.outbox import ATTEMPTS, KEPT, LEASE, SUBSCRIBERS, deliver, on, tidy
 from talka.core.rules import fact, permission
+from talka.domains.actions import edit_mission
 from talka.domains.models import Mission
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +98,19 @@ def test_a_verb_writes_one_event_with_what_changed() -> None:
         ("created", "Misija a", {"code": (None, "a"), "title_lv": (None, "Misija a")})
     ]
     assert changes_of(second) == [("changed", "Jūra", {"title_lv": ("Misija a", "Jūra")})]
+
+
+def test_the_record_speaks_one_language() -> None:
+    with override("en"):
+        mission = found(HUB, by=ANNA, code="a")
+        edit_mission(mission, by=SYSTEM, title_lv="Jūra", title_en="Sea")
+        assert str(mission) == "Sea"
+        remove(mission, by=ANNA)
+    names = [
+        (event.subject_name, [change.subject_name for change in event.changes.all()])
+        for event in Event.objects.all()
+    ]
+    assert names == [("Jūra", ["Jūra"]), ("Jūra", ["Jūra"]), ("Misija a", ["Misija a"])]
 
 
 def test_a_refused_verb_does_nothing() -> None:
@@ -299,3 +315,10 @@ def test_deliveries_done_long_ago_are_forgotten(post: None) -> None:
 def test_the_system_may_everything() -> None:
     assert found(HUB, by=SYSTEM, code="a").pk
     assert Event.objects.get().by_id is None
+
+
+def test_the_public_may_nothing() -> None:
+    public = AnonymousUser()
+    assert (may_write(public, HUB), (~may_write)(public, HUB)) == (False, False)
+    with pytest.raises(Refused):
+        found(HUB, by=public, code="a")
