@@ -132,22 +132,9 @@ def _form(
         "form": form,
         "submit": _("Save"),
         "cancel": cancel,
-        "meanwhile": _meanwhile(form),
         "breadcrumbs": _trail(eco, *trail, (title, "")),
     }
-    return render(request, "legislation/form.html", context, status=409 if form.meanwhile else 200)
-
-
-def _meanwhile(form: Any) -> list[tuple[str, str, Any, Any]]:
-    """What somebody else changed since the form was opened: who, which column, before and after."""
-    told = []
-    for change in form.meanwhile:
-        for name, entry in change.fields.items():
-            field = form.fields.get(name.removesuffix("_id"))
-            known = {str(value): str(label) for value, label in getattr(field, "choices", ())}
-            before, after = (known.get(str(entry.get(key)), entry.get(key)) for key in ("from", "to"))
-            told.append((change.event.by_name, str(field.label) if field else name, before, after))
-    return told
+    return render(request, "ui/form_page.html", context, status=409 if form.meanwhile else 200)
 
 
 def _trail(eco: Ecosystem, *steps: tuple[str, str]) -> list[tuple[str, str]]:

@@ -149,26 +149,13 @@ def _form(request: HttpRequest, eco: Ecosystem, form: Any, *, title: str, cancel
         "form": form,
         "submit": _("Save"),
         "cancel": cancel,
-        "meanwhile": _meanwhile(form),
         "breadcrumbs": [
             (str(eco), eco.get_absolute_url()),
             (_("Network"), reverse("network", args=[eco.code])),
             (title, ""),
         ],
     }
-    return render(request, "network/form.html", context, status=409 if form.meanwhile else 200)
-
-
-def _meanwhile(form: Any) -> list[tuple[str, str, Any, Any]]:
-    """What somebody else changed since the form was opened: who, which column, before and after."""
-    told = []
-    for change in form.meanwhile:
-        for name, entry in change.fields.items():
-            field = form.fields.get(name.removesuffix("_id"))
-            known = {str(value): str(label) for value, label in getattr(field, "choices", ())}
-            before, after = (known.get(str(entry.get(key)), entry.get(key)) for key in ("from", "to"))
-            told.append((change.event.by_name, str(field.label) if field else name, before, after))
-    return told
+    return render(request, "ui/form_page.html", context, status=409 if form.meanwhile else 200)
 
 
 def _sections(eco: Ecosystem, active: str) -> list[dict[str, Any]]:

@@ -674,7 +674,7 @@ def _form(
 ) -> HttpResponse:
     return render(
         request,
-        "parties/form.html",
+        "ui/form_page.html",
         {
             "title": title,
             "lead": lead,

@@ -252,6 +252,13 @@ class MeasureForm(VerbForm):
     and saving again after a conflict writes over the same columns only.
     """
 
+    below = {
+        "plan.result": _("Result"),
+        "plan.resultindicator": _("Result indicator"),
+        "plan.assignment": _("Institution"),
+        "plan.funding": _("Indicative funding source"),
+    }
+
     section = forms.ModelChoiceField(queryset=Section.objects.none(), label=_("Priority"))
     number = forms.CharField(
         label=_("No."),

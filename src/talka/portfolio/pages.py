@@ -490,22 +490,9 @@ def _form(
         "submit": _("Save"),
         "cancel": cancel,
         "breadcrumbs": _trail(eco, *steps, (title, "")),
-        "meanwhile": _meanwhile(form),
         **more,
     }
     return render(request, "portfolio/form.html", context, status=409 if form.meanwhile else 200)
-
-
-def _meanwhile(form: Any) -> list[tuple[str, str, str, str]]:
-    """What somebody else changed since the form was opened: who, which column, before and after."""
-    told = []
-    for change in form.meanwhile:
-        for name, entry in change.fields.items():
-            field = form.fields.get(name.removesuffix("_id"))
-            known = {str(value): str(label) for value, label in getattr(field, "choices", ())}
-            before, after = (known.get(str(entry.get(key)), entry.get(key)) for key in ("from", "to"))
-            told.append((change.event.by_name, str(field.label) if field else name, before, after))
-    return told
 
 
 def _trail(eco: Ecosystem, *steps: tuple[str, str]) -> list[tuple[str, str]]:

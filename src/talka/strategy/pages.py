@@ -571,20 +571,9 @@ def _form_page(
         "form": form,
         "submit": submit,
         "cancel": cancel,
-        "meanwhile": _meanwhile(form),
         **more,
     }
     return render(request, "strategy/form.html", context, status=409 if form.meanwhile else 200)
-
-
-def _meanwhile(form: Any) -> list[tuple[str, str, Any, Any]]:
-    """What somebody else changed since the form was opened: who, which column, before and after."""
-    rows = []
-    for change in form.meanwhile:
-        for name, entry in change.fields.items():
-            label = form.fields[name].label if name in form.fields else name
-            rows.append((change.event.by_name, str(label), entry.get("from"), entry.get("to")))
-    return rows
 
 
 def found(request: HttpRequest, ecosystem: str) -> HttpResponse:

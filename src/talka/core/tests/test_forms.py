@@ -12,6 +12,7 @@ from django.utils.translation import override
 from talka.core import locking
 from talka.core.actions import HUB, SYSTEM, Invalid, Stale, action
 from talka.core.forms import VerbForm
+from talka.core.models import Change, Event
 from talka.core.rules import is_system
 from talka.domains.actions import add_domain, add_mission, edit_domain
 from talka.domains.models import Domain, Mission
@@ -112,3 +113,69 @@ def test_a_form_that_founds_something_can_meet_a_conflict_too() -> None:
     form = TitleForm(data)
     assert not form.carry_out(found, HUB, by=SYSTEM)
     assert (len(form.non_field_errors()), form.meanwhile) == (1, [])
+
+
+class WordedForm(VerbForm):
+    title_lv = forms.CharField(label="Nosaukums")
+    parent = forms.ModelChoiceField(queryset=Domain.objects.all(), label="Virs")
+    kind_of = forms.ChoiceField(choices=[("strategy", "Stratēģija"), ("law", "Likums")], label="Veids")
+
+
+def told(form: VerbForm) -> list[tuple[str, str, str, str]]:
+    return [(each.who, each.label, each.before, each.after) for each in form.unseen]
+
+
+def changed(row: Any, **columns: Any) -> Change:
+    """A change as the record holds it."""
+    fields = {name: {"from": old, "to": new, "salt": ""} for name, (old, new) in columns.items()}
+    change = Change(subject_kind=row.kind(), subject_id=row.pk, subject_name=str(row), kind="changed", fields=fields)
+    change.event = Event(by_name="Bruno Paraugs")
+    return change
+
+
+def test_what_is_unseen_is_told_in_the_words_of_the_form() -> None:
+    """A choice by its label, another row by its name; a column that the form does not show is not its matter."""
+    row, bees = mission(), add_domain(HUB, by=SYSTEM, code="bees", title_lv="Bites")
+    form = WordedForm(subject=row)
+    form.meanwhile = [
+        changed(row, title_lv=("Jūra", "Viņu"), parent_id=(None, bees.pk), kind_of=("law", "strategy"), order=(1, 2))
+    ]
+    assert told(form) == [
+        ("Bruno Paraugs", "Nosaukums", "Jūra", "Viņu"),
+        ("Bruno Paraugs", "Virs", "", "Bites"),
+        ("Bruno Paraugs", "Veids", "Likums", "Stratēģija"),
+    ]
+
+
+def test_an_erased_value_is_not_told() -> None:
+    row = mission()
+    form = WordedForm(subject=row)
+    form.meanwhile = [changed(row)]
+    form.meanwhile[0].fields = {"title_lv": {"erased": "0" * 64}}
+    assert told(form) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "pair"), [("created", ("", "Bites")), ("deleted", ("Bites", "")), ("changed", ("Bišu", "Bites"))]
+)
+def test_rows_below_are_told_by_name(kind: str, pair: tuple[str, str]) -> None:
+    row, below = mission(), add_domain(HUB, by=SYSTEM, code="bees", title_lv="Bites")
+    form = WordedForm(subject=row)
+    change = changed(below, title_lv=("Bišu", "Bites"), order=(1, 2), mission_id=(row.pk, row.pk))
+    change.kind = kind
+    form.meanwhile = [change]
+    assert told(form) == [("Bruno Paraugs", "", *pair)]
+    form.below = {"domains.domain": "Joma"}  # type: ignore[misc]  # what a form of a room declares
+    assert told(form) == [("Bruno Paraugs", "Joma", *pair)]
+
+
+def test_what_the_same_verb_did_to_others_is_not_told() -> None:
+    """An import changes many rows at once: neither they nor what hangs below them is this form's matter."""
+    row, other = mission(), add_mission(HUB, by=SYSTEM, code="mezs", title_lv="Mežs")
+    below = add_domain(HUB, by=SYSTEM, code="bees", title_lv="Bites")
+    form = WordedForm(subject=row)
+    form.meanwhile = [
+        changed(other, title_lv=("Mežs", "Purvs")),
+        changed(below, title_lv=("Bišu", "Bites"), mission_id=(other.pk, other.pk)),
+    ]
+    assert told(form) == []

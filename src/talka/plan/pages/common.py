@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import wraps
 from typing import Any
@@ -18,7 +18,6 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from talka.core.actions import Invalid, Refused
 from talka.core.http import asker
-from talka.core.models import Change
 from talka.core.rules import Fact
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
@@ -146,63 +145,9 @@ def form_page(
     **more: Any,
 ) -> HttpResponse:
     """A form on a page of its own, with what somebody else changed since it was opened."""
-    seen = getattr(form, "meanwhile", [])
-    context = {
-        "title": title,
-        "form": form,
-        "submit": submit,
-        "cancel": cancel,
-        "meanwhile": meanwhile(form, seen),
-    }
-    return render(request, template, {**context, **more}, status=409 if seen else 200)
-
-
-ROWS_BELOW: dict[str, Any] = {
-    "plan.result": gettext_lazy("Result"),
-    "plan.resultindicator": gettext_lazy("Result indicator"),
-    "plan.assignment": gettext_lazy("Institution"),
-    "plan.funding": gettext_lazy("Indicative funding source"),
-}
-WORDED = ("text_lv", "text_en", "text")  # the columns of a row below that a reader knows
-
-
-def meanwhile(form: Any, changes: Iterable[Change]) -> list[tuple[str, str, str, str]]:
-    """What somebody else changed since a form was opened: who, which column, before and after."""
-    rows: list[tuple[str, str, str, str]] = []
-    for change in changes:
-        who = change.event.by_name
-        if label := ROWS_BELOW.get(change.subject_kind):
-            rows += [(who, str(label), *pair) for pair in _below(change)]
-            continue
-        for name, entry in change.fields.items():
-            column = name.removesuffix("_id")
-            if column in form.fields:
-                before, after = (_named(form.fields[column], entry.get(side)) for side in ("from", "to"))
-                rows.append((who, str(form.fields[column].label), before, after))
-    return rows
-
-
-def _below(change: Change) -> list[tuple[str, str]]:
-    """What became of a row below a measure: its text, or its name where it came or went."""
-    texts = [
-        (str(entry.get("from") or ""), str(entry.get("to") or ""))
-        for name, entry in change.fields.items()
-        if name in WORDED
-    ]
-    if change.kind == "changed":
-        return texts
-    if not texts or change.subject_kind == "plan.assignment":
-        return [("", change.subject_name) if change.kind == "created" else (change.subject_name, "")]
-    return texts
-
-
-def _named(field: Any, value: Any) -> str:
-    """The value of a column as a reader knows it: of another row its name."""
-    if value in (None, ""):
-        return ""
-    rows = getattr(field, "queryset", None)
-    found = rows.filter(pk=value).first() if rows is not None else None
-    return str(found if found is not None else value)
+    context = {"title": title, "form": form, "submit": submit, "cancel": cancel}
+    status = 409 if getattr(form, "meanwhile", []) else 200
+    return render(request, template, {**context, **more}, status=status)
 
 
 def tell_refusals(request: HttpRequest, form: Any) -> None:
