@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from talka.domains.models import Ecosystem
 from talka.legislation.models import LAW, ROAD, Bill, BillStage, Stage
+from talka.parties.models import Organisation
+from talka.parties.queries import shows_work
 
 
 def bills(ecosystem: Ecosystem) -> QuerySet[Bill]:
@@ -60,3 +64,9 @@ def track(bill: Bill) -> list[Step]:
 def present(bill: Bill) -> BillStage | None:
     """The record of the stage that a bill is at."""
     return list(bill.stages.all())[-1] if bill.stages.all() else None
+
+
+@shows_work("legislation.bills", _("Bills it is responsible for"))
+def bills_of(organisation: Organisation, by: Any) -> QuerySet[Bill]:
+    """Bills for which an organisation is responsible, for the page of that organisation."""
+    return Bill.objects.filter(responsible=organisation).select_related("ecosystem")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from talka.core import attachments
@@ -26,6 +26,7 @@ from talka.core.stems import query_stems
 from talka.core.values import Period, Precision, plain
 from talka.domains.models import Ecosystem
 from talka.parties.models import Account, Affiliation, Organisation, OtherName
+from talka.parties.queries import shows_work
 from talka.parties.roles import ROLES
 from talka.plan import rules
 from talka.plan.models import (
@@ -780,3 +781,27 @@ def _compared(measure: Measure) -> dict[str, str]:
         "done_on": measure.done_on.isoformat() if measure.done_on else "",
         "drop_reason": measure.drop_reason,
     }
+
+
+# ---------------------------------------------------------------- on the page of an organisation
+
+
+@shows_work("plan.responsible", gettext_lazy("Measures it is responsible for"))
+def measures_led_by(organisation: Organisation, by: Any) -> QuerySet[Measure]:
+    """Measures of plans in force for which an organisation is responsible, the latest plan first."""
+    return _assigned(organisation, Part.RESPONSIBLE)
+
+
+@shows_work("plan.involved", gettext_lazy("Measures it is involved in"))
+def measures_with(organisation: Organisation, by: Any) -> QuerySet[Measure]:
+    """Measures of plans in force in which an organisation is involved, the latest plan first."""
+    return _assigned(organisation, Part.INVOLVED)
+
+
+def _assigned(organisation: Organisation, part: Part) -> QuerySet[Measure]:
+    mine = Assignment.objects.filter(organisation=organisation, part=part)
+    return (
+        Measure.objects.filter(plan__state__in=IN_FORCE, pk__in=mine.values("measure_id"))
+        .select_related("plan__ecosystem")
+        .order_by("-plan__year", "order", "id")
+    )

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from talka.core.models import Report, ReportState
 from talka.core.values import Period
@@ -21,6 +22,7 @@ from talka.domains.models import Ecosystem
 from talka.legislation.models import Bill
 from talka.network.models import Niche
 from talka.parties.models import Organisation
+from talka.parties.queries import shows_work
 from talka.plan.models import Measure, Plan, PlanState
 from talka.portfolio.models import (
     Comparison,
@@ -311,3 +313,22 @@ def bills_without_measure(ecosystem: Ecosystem) -> QuerySet[Bill]:
     """Bills that are still to be made and that no measure of a plan (not superseded) carries."""
     carried = Q(pk__in=measures_of_bills(ecosystem).values("bill"))
     return Bill.objects.filter(ecosystem=ecosystem).select_related("ecosystem").exclude(carried)
+
+
+# ---------------------------------------------------------------- on the page of an organisation
+
+
+@shows_work("portfolio.projects", _("Projects it takes part in"))
+def projects_with(organisation: Organisation, by: Any) -> QuerySet[Project]:
+    """Projects in which an organisation has any part."""
+    mine = Participation.objects.filter(organisation=organisation)
+    return Project.objects.filter(pk__in=mine.values("project_id")).select_related("ecosystem")
+
+
+@shows_work("portfolio.partnerships", _("Partnerships it belongs to"))
+def partnerships_with(organisation: Organisation, by: Any) -> QuerySet[Partnership]:
+    """Partnerships of which an organisation is a member or the national node."""
+    mine = Member.objects.filter(organisation=organisation)
+    return Partnership.objects.filter(
+        Q(pk__in=mine.values("partnership_id")) | Q(national_node=organisation)
+    ).select_related("ecosystem")
