@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from talka.core.http import asker
+from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
 
 
@@ -20,17 +21,24 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if request.path.startswith("/api/"):
         return {}
     ecosystem: Ecosystem | None = getattr(request, "ecosystem", None)
+    around = ecosystem or _only()
     return {
         "ecosystem": ecosystem,
         "home_url": ecosystem.get_absolute_url() if ecosystem else reverse("home"),
-        "navigation": _navigation(request, ecosystem),
+        "navigation": _navigation(request, around),
         "other_language_url": _other_language(request),
         "search_url": reverse("search"),
         "search_query": request.GET.get("q", "") if request.path == reverse("search") else "",
         "account_menu": _account_menu(request),
-        "footer_links": _footer(ecosystem),
+        "footer_links": _footer(around),
         "demo": settings.DEMO,
     }
+
+
+def _only() -> Ecosystem | None:
+    """The ecosystem of a hub that has just one: its menu then stands on the pages that are about none, too."""
+    known = list(domains.ecosystems()[:2])
+    return known[0] if len(known) == 1 else None
 
 
 def _navigation(request: HttpRequest, ecosystem: Ecosystem | None) -> list[dict[str, Any]]:
