@@ -1,30 +1,12 @@
 """Addresses under <language>/<ecosystem>/plan/. A version other than the one in force is named by ?version=."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
+from talka.core.addresses import words_in_addresses
 from talka.plan import pages
 
-
-class StepConverter:
-    """What a measure goes through."""
-
-    regex = "|".join(pages.STEPS)
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-class JudgementConverter(StepConverter):
-    """What the coordinator does with a report."""
-
-    regex = "|".join(pages.JUDGEMENTS)
-
-
-register_converter(StepConverter, "step_of_measure")
-register_converter(JudgementConverter, "judgement_of_report")
+words_in_addresses("step_of_measure", pages.STEPS)
+words_in_addresses("judgement_of_report", pages.JUDGEMENTS)
 
 urlpatterns = [
     path("", pages.current, name="current-plan"),

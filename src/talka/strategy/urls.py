@@ -1,31 +1,13 @@
 """Addresses under <language>/<ecosystem>/strategy/. A version other than the one in force is named by ?version=."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
+from talka.core.addresses import words_in_addresses
 from talka.strategy import pages
 from talka.strategy.forms import PARTS
 
-
-class PartConverter:
-    """The kinds of parts that a version has, as they stand in addresses."""
-
-    regex = "|".join(PARTS)
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-class StepConverter(PartConverter):
-    """What the coordinator does with a reported value."""
-
-    regex = "|".join(pages.STEPS)
-
-
-register_converter(PartConverter, "part_of_strategy")
-register_converter(StepConverter, "step_of_value")
+words_in_addresses("part_of_strategy", PARTS)
+words_in_addresses("step_of_value", pages.STEPS)
 
 urlpatterns = [
     path("", pages.strategy, name="strategy"),
