@@ -5,20 +5,24 @@ These are the steps; the verbs that call them stand in the rooms, with their own
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from talka.core import locking
+from talka.core import attachments, locking
 from talka.core.actions import Invalid
 from talka.core.models import Noun, Report, ReportState
 from talka.core.values import Period
+
+Institution = TypeVar("Institution")
 
 
 def about(subject: Noun, series: str | None = None) -> QuerySet[Report]:
@@ -32,6 +36,29 @@ def locked(subject: Noun, period: Period, series: str = "") -> bool:
     return about(subject, series).filter(period=str(period), state=ReportState.ACCEPTED).exists()
 
 
+def refuse_locked(period: Period) -> None:
+    """Raises Invalid: an accepted report closes this period."""
+    raise Invalid(
+        _("The report for %(period)s is accepted and the period is locked. Ask the coordinator to unlock it.")
+        % {"period": _words(period)},
+        field="period",
+    )
+
+
+def for_whom(own: Sequence[Institution], given: Institution | None, *, for_any: bool) -> Institution | None:
+    """For whom somebody reports who acts for the institutions `own`; `for_any`: it may be any other one too.
+
+    Raises Invalid where that is not said, or where it is none of them.
+    """
+    if given is None:
+        if len(own) > 1:
+            raise Invalid(_("Say for which of your institutions you report."), field="institution")
+        return own[0] if own else None
+    if given not in own and not for_any:
+        raise Invalid(_("You do not act for %(institution)s.") % {"institution": given}, field="institution")
+    return given
+
+
 def submit(
     subject: Any,
     *,
@@ -41,9 +68,14 @@ def submit(
     value: Decimal | None = None,
     series: str = "",
     institution: Any = None,
+    files: Iterable[UploadedFile] = (),
+    public: bool = False,
     now: datetime | None = None,
 ) -> Report:
-    """Hands in a report for a period. Raises Invalid where it says nothing, lies ahead, or the period is locked."""
+    """Hands in a report for a period with its evidence; `public`: the files may be shown to everybody.
+
+    Raises Invalid where it says nothing, lies ahead, the period is locked, or a file is not taken.
+    """
     now = now or timezone.now()
     if not text.strip() and value is None:
         raise Invalid(_("Say what was done or give a value."), field="text")
@@ -80,6 +112,8 @@ def submit(
         corrects=earlier[0] if earlier else None,
     )
     report.save()
+    for upload in files:
+        attachments.attach(report, upload, by=by, public=public)
     return report
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from talka.core import attachments, bulk, indicators, reports, search
+from talka.core import bulk, indicators, reports, search
 from talka.core.actions import Hub, Invalid, action
 from talka.core.bilingual import Text
 from talka.core.formats import clean
@@ -811,18 +811,17 @@ def report(
     series = f"measure:{institution.code}" if institution else ""
     earlier = [each for each in queries.versions(measure) if each.pk != measure.pk]
     if any(reports.locked(each, period, series) for each in earlier):
-        raise Invalid(
-            _(
-                "The report for %(period)s is accepted and the period is locked. Ask the coordinator to unlock it."
-            )
-            % {"period": period.words((get_language() or "lv")[:2])},
-            field="period",
-        )
+        reports.refuse_locked(period)
     made = reports.submit(
-        measure, by=by, period=period, text=clean(text), value=value, series=series, institution=institution
+        measure,
+        by=by,
+        period=period,
+        text=clean(text),
+        value=value,
+        series=series,
+        institution=institution,
+        files=files,
     )
-    for upload in files:
-        attachments.attach(made, upload, by=by)
     if claims:
         Claim(report=made, measure=measure, state=claims, done_on=done_on).save()
     return made

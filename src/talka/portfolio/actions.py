@@ -16,7 +16,7 @@ from django.db.models import Max
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from talka.core import attachments, locking, reports
+from talka.core import locking, reports
 from talka.core.actions import Invalid, action
 from talka.core.bilingual import both
 from talka.core.models import Noun, Report
@@ -160,26 +160,18 @@ def report_kpi(
     """
     if value is None:
         raise Invalid(_("Give the value as it was in this period."), field="value")
-    if reports.locked(kpi, period, kpi.series):
-        raise Invalid(
-            _(
-                "The report for %(period)s is accepted and the period is locked. Ask the coordinator to unlock it."
-            )
-            % {"period": period.words((get_language() or "lv")[:2])},
-            field="period",
-        )
-    report = reports.submit(
+    own = queries.reporting_institutions(kpi.project, by)
+    return reports.submit(
         kpi,
         by=by,
         period=period,
         text=text,
         value=value,
         series=kpi.series,
-        institution=_institution(kpi, by, institution),
+        institution=reports.for_whom(own, institution, for_any=rules.may_edit(by, kpi)),
+        files=files,
+        public=public,
     )
-    for upload in files:
-        attachments.attach(report, upload, by=by, public=public)
-    return report
 
 
 @action(needs=rules.may_judge_values)
@@ -378,20 +370,6 @@ def _align(model: type[Noun], owner: Mapping[str, Any], name: str, wanted: Seque
 def _forget_read(row: Any) -> None:
     """What was read of the links before they changed."""
     row._prefetched_objects_cache = {}
-
-
-def _institution(kpi: Kpi, by: Any, institution: Organisation | None) -> Organisation | None:
-    """For whom somebody reports: one of his or her institutions in the project; who keeps projects, for any of it."""
-    own = queries.reporting_institutions(kpi.project, by)
-    if institution is None:
-        if len(own) > 1:
-            raise Invalid(_("Say for which of your institutions you report."), field="institution")
-        return own[0] if own else None
-    if institution not in own and not rules.may_edit(by, kpi):
-        raise Invalid(
-            _("You do not act for %(institution)s.") % {"institution": institution}, field="institution"
-        )
-    return institution
 
 
 for _model in (Project, Partnership):

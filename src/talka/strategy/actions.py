@@ -17,7 +17,7 @@ from django.db.models import Max, ProtectedError
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from talka.core import attachments, bulk, locking, reports, search
+from talka.core import bulk, locking, reports, search
 from talka.core.actions import SYSTEM, Invalid, action
 from talka.core.bilingual import Text, both
 from talka.core.indicators import INDICATORS
@@ -432,26 +432,21 @@ def report_value(
         raise Invalid(_("Give the value as it was in this period."), field="value")
     if target.kind_of == TargetKind.MILESTONE and value not in (0, 1):
         raise Invalid(_("A state is reached (1) or not yet (0)."), field="value")
-    if queries.accepted_for(target, period):
-        raise Invalid(
-            _(
-                "The report for %(period)s is accepted and the period is locked. Ask the coordinator to unlock it."
-            )
-            % {"period": period.words((get_language() or "lv")[:2])},
-            field="period",
-        )
-    report = reports.submit(
+    if queries.accepted_for(target, period):  # in whatever version
+        reports.refuse_locked(period)
+    return reports.submit(
         target,
         by=by,
         period=period,
         text=text,
         value=value,
         series=target.series,
-        institution=_institution(target, by, institution),
+        institution=reports.for_whom(
+            queries.institutions_of(by), institution, for_any=rules.may_edit(by, target)
+        ),
+        files=files,
+        public=public,
     )
-    for upload in files:
-        attachments.attach(report, upload, by=by, public=public)
-    return report
 
 
 @action(needs=rules.may_judge_values)
@@ -655,20 +650,6 @@ def _copy_shares(made: Mapping[int, Any]) -> None:
     kind = next(iter(made.values())).kind()
     shares = Share.objects.filter(about_kind=kind, about_id__in=list(made))
     bulk.create(_copied(each, about_id=made[each.about_id].pk) for each in shares)
-
-
-def _institution(target: Target, by: Any, institution: Organisation | None) -> Organisation | None:
-    """For whom somebody reports: one of his or her institutions; the coordinator may report for any."""
-    own = queries.institutions_of(by)
-    if institution is None and len(own) > 1:
-        raise Invalid(_("Say for which of your institutions you report."), field="institution")
-    if institution is None:
-        return own[0] if own else None
-    if institution not in own and not rules.may_edit(by, target):
-        raise Invalid(
-            _("You do not act for %(institution)s.") % {"institution": institution}, field="institution"
-        )
-    return institution
 
 
 def _forget(strategy: Strategy) -> None:

@@ -185,3 +185,39 @@ class TestAttachments:
     def test_an_empty_file_is_not_evidence(self, ecosystem: Ecosystem) -> None:
         with acting(), pytest.raises(Invalid):
             attachments.attach(ecosystem, SimpleUploadedFile("a.pdf", b""), by=SYSTEM)
+
+
+def test_a_report_is_handed_in_with_its_evidence(ecosystem: Ecosystem) -> None:
+    report = submitted(
+        ecosystem,
+        files=[SimpleUploadedFile("a.txt", b"Viens"), SimpleUploadedFile("b.txt", b"Divi")],
+        public=True,
+    )
+    assert [(each.name, each.public) for each in attachments.about(report)] == [
+        ("a.txt", True),
+        ("b.txt", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "for_any", "whom"),
+    [
+        ([], None, False, None),
+        (["VM"], None, False, "VM"),
+        (["VM", "EM"], "EM", False, "EM"),
+        ([], "VM", True, "VM"),
+        (["VM", "EM"], None, True, "Say for which of your institutions you report."),
+        (["VM"], "EM", False, "You do not act for EM."),
+        ([], "EM", False, "You do not act for EM."),
+    ],
+)
+def test_for_whom_somebody_reports(
+    own: list[str], given: str | None, for_any: bool, whom: str | None
+) -> None:
+    with override("en"):
+        try:
+            found = reports.for_whom(own, given, for_any=for_any)
+        except Invalid as error:
+            assert error.field == "institution"
+            found = str(error)
+    assert found == whom
