@@ -131,9 +131,9 @@ def test_the_list_costs_the_same_for_one_and_for_three(rows: int, django_assert_
     for number in range(rows):
         make.organisation(f"o{number}", name_lv=f"Vārds {number}", parent=whole)
     client = as_(None)
-    with django_assert_num_queries(3):  # sectors, names, rows
+    with django_assert_num_queries(4):  # the ecosystems of the shell, sectors, names, rows
         client.get(reverse("organisations"))
-    with django_assert_num_queries(5):  # and the search: index, entries
+    with django_assert_num_queries(6):  # the ecosystems of the shell, and the search: index, entries
         client.get(reverse("organisations"), {"q": "vārdi"})
 
 
@@ -150,9 +150,11 @@ def test_an_organisation_costs_the_same_for_one_and_for_three(
     public, signed_in = as_(None), as_(viewer)
     url = reverse("organisation", args=[place.pk])
     works = len(queries.WORK)  # one for each kind of work that a room above shows
-    with django_assert_num_queries(4 + works):  # itself, its names, parts, predecessors
+    with django_assert_num_queries(
+        5 + works
+    ):  # itself, its names, parts, predecessors; the ecosystems of the shell
         public.get(url)
-    with django_assert_num_queries(7 + works):  # and account, grants, staff
+    with django_assert_num_queries(8 + works):  # and account, grants, staff
         signed_in.get(url)
 
 
@@ -385,10 +387,14 @@ def test_people_cost_the_same_for_one_and_for_three(
     for number in range(rows):
         account = make.account(f"P{number}", "viewer", at=make.organisation(f"o{number}"))
     client = as_(anna)
-    with django_assert_num_queries(6):  # account, grants, count, people, where they work, their roles
+    with django_assert_num_queries(
+        7
+    ):  # the ecosystems of the shell, account, grants, count, people, where they work, their roles
         client.get(reverse("people"))
     assert account.person is not None
-    with django_assert_num_queries(4):  # account, grants of the reader, the person, where they work
+    with django_assert_num_queries(
+        5
+    ):  # the ecosystems of the shell, account, grants of the reader, the person, where they work
         client.get(account.person.get_absolute_url())
 
 
@@ -428,9 +434,13 @@ def test_accounts_cost_the_same_for_one_and_for_three(
         account = make.account(f"P{number}", "viewer", where)
         actions.make_token(account, by=account, label="x")
     client = as_(chief)
-    with django_assert_num_queries(5):  # account, its grants, count, accounts, their grants
+    with django_assert_num_queries(
+        6
+    ):  # the ecosystems of the shell, account, its grants, count, accounts, their grants
         client.get(reverse("accounts"))
-    with django_assert_num_queries(6):  # account, its grants, the account, grants, keys, ecosystems
+    with django_assert_num_queries(
+        7
+    ):  # the ecosystems of the shell, account, its grants, the account, grants, keys, ecosystems
         client.get(account.get_absolute_url())
 
 
