@@ -23,9 +23,9 @@ from talka.parties.models import Organisation
 from talka.plan import queries
 from talka.plan.models import PASSAGES, Measure, MeasureState, Plan, Section
 from talka.strategy import queries as strategies
-from talka.strategy.forms import FilesField, NumberField, WhenField, line, text
 from talka.strategy.models import Priority
 from talka.ui import widgets
+from talka.ui.fields import FilesField, NumberField, WhenField, line, text
 
 KINDS = (".docx", ".xlsx", ".csv", ".tsv", ".json", ".pdf")
 WHEN = _("For example 2026, 2026-Q3 or 30.06.2026.")

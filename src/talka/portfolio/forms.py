@@ -19,7 +19,7 @@ from talka.parties.models import Organisation
 from talka.plan.models import FundingSource
 from talka.portfolio import queries
 from talka.portfolio.models import Comparison, Kpi, PartnershipKind, ProjectKind, ProjectStatus
-from talka.strategy.forms import FilesField, NumberField, PeriodField, WhenField
+from talka.ui.fields import FilesField, NumberField, PeriodField, WhenField
 
 
 def _line(label: Any, *, required: bool = False, max_length: int = 500, **options: Any) -> forms.CharField:
