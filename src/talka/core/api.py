@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from ninja import Path, Query, Router, Schema
 from pydantic import Field, PlainSerializer, create_model
 
-from talka.core import bilingual, locking
+from talka.core import attachments, bilingual, locking
 from talka.core.actions import HUB, Invalid
 from talka.core.models import Attachment, Noun, Report
 from talka.core.sheets import (
@@ -222,6 +222,21 @@ class ReportIn(Schema):
 
 
 ReportPage = page_of(ReportOut, "ReportPage")
+
+
+def own_institution(own: Iterable[Any], code: str) -> Any:
+    """The one with this code among the institutions for which somebody acts; without a code the first, or None."""
+    known = {each.code: each for each in own}
+    if code and code not in known:
+        raise Invalid(_("You act for: %(known)s.") % {"known": ", ".join(known) or "–"}, field="institution")
+    return known[code] if code else next(iter(known.values()), None)
+
+
+def judged(report: Any, verb: Callable[..., Report], given: Comment, *, by: Any) -> dict[str, Any]:
+    """Lets `verb` judge a report of the revision that the asker has seen, and shows it."""
+    with holding(report, given.revision):
+        done = verb(report, by=by, comment=given.comment)
+    return report_shown(done, attachments.about(report), inside=True)
 
 
 def report_shown(report: Report, files: Iterable[Attachment], *, inside: bool) -> dict[str, Any]:

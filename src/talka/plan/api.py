@@ -28,6 +28,7 @@ from talka.core.api import (
     Texts,
     actor,
     holding,
+    judged,
     one_of,
     page,
     page_of,
@@ -704,8 +705,7 @@ def _judge(
 ) -> dict[str, Any]:
     row, by = _row(request, ecosystem, pk), actor(request)
     found = one_of(_reports(row, inside=queries.may_see_drafts(by, row.plan.ecosystem)), "pk", report)
-    with holding(found, given.revision):
-        return _report(verb(found, by=by, comment=given.comment), queries.evidence_of(found), inside=True)
+    return judged(found, verb, given, by=by)
 
 
 def _report(row: Report, files: Any, *, inside: bool) -> dict[str, Any]:

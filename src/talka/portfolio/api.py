@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import File, Form, Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
 from talka.core import attachments
-from talka.core.actions import Invalid
 from talka.core.api import (
     LIMIT,
     OFFSET,
@@ -23,8 +21,9 @@ from talka.core.api import (
     ReportPage,
     Text,
     actor,
-    holding,
+    judged,
     one_of,
+    own_institution,
     page,
     page_of,
     period,
@@ -190,9 +189,6 @@ def _hand_in(
     request: HttpRequest, ecosystem: str, pk: int, given: KpiReportIn, files: list[UploadedFile]
 ) -> dict[str, Any]:
     row, by = _kpi(request, ecosystem, pk), actor(request)
-    mine = {each.code: each for each in queries.reporting_institutions(row.project, by)}
-    if given.institution and given.institution not in mine:
-        raise Invalid(_("You act for: %(known)s.") % {"known": ", ".join(mine) or "–"}, field="institution")
     made = actions.report_kpi(
         row,
         by=by,
@@ -201,7 +197,7 @@ def _hand_in(
         text=given.text,
         files=files,
         public=given.public,
-        institution=mine[given.institution] if given.institution else next(iter(mine.values()), None),
+        institution=own_institution(queries.reporting_institutions(row.project, by), given.institution),
     )
     return report_shown(made, attachments.about(made), inside=True)
 
@@ -209,11 +205,8 @@ def _hand_in(
 def _judge(
     request: HttpRequest, ecosystem: str, pk: int, report: int, verb: Callable[..., Report], given: Comment
 ) -> dict[str, Any]:
-    row = _kpi(request, ecosystem, pk)
-    by = actor(request)
-    found = one_of(_reports(row, inside=_inside(request, row)), "pk", report)
-    with holding(found, given.revision):
-        return report_shown(verb(found, by=by, comment=given.comment), attachments.about(found), inside=True)
+    row, by = _kpi(request, ecosystem, pk), actor(request)
+    return judged(one_of(_reports(row, inside=_inside(request, row)), "pk", report), verb, given, by=by)
 
 
 def _standing(each: queries.Standing) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ninja import File, Form, Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
+from talka.core import attachments
 from talka.core.actions import Invalid
 from talka.core.api import (
     LIMIT,
@@ -27,7 +28,9 @@ from talka.core.api import (
     Text,
     actor,
     holding,
+    judged,
     one_of,
+    own_institution,
     page,
     page_of,
     period,
@@ -600,11 +603,6 @@ def _report(
     request: HttpRequest, ecosystem: str, code: str, given: ValueIn, files: list[UploadedFile]
 ) -> Any:
     row, by = _row(request, ecosystem, code, "current"), actor(request)
-    mine = {each.code: each for each in queries.institutions_of(by)}
-    if given.institution and given.institution not in mine:
-        known = ", ".join(mine) or "–"
-        raise Invalid(_("You act for: %(known)s.") % {"known": known}, field="institution")
-    institution = mine[given.institution] if given.institution else next(iter(mine.values()), None)
     made = actions.report_value(
         row,
         by=by,
@@ -613,9 +611,9 @@ def _report(
         text=given.text,
         files=files,
         public=given.public,
-        institution=institution,
+        institution=own_institution(queries.institutions_of(by), given.institution),
     )
-    return _reported(made)
+    return report_shown(made, attachments.about(made), inside=True)
 
 
 def _judge(
@@ -623,12 +621,7 @@ def _judge(
 ) -> Any:
     row = _row(request, ecosystem, code, "current")
     found = one_of(queries.reports_on(row, inside=rules.may_see_drafts(reader(request), row)), "pk", pk)
-    with holding(found, given.revision):
-        return _reported(verb(found, by=actor(request), comment=given.comment))
-
-
-def _reported(row: Report) -> dict[str, Any]:
-    return report_shown(row, queries.files_of([row], inside=True).get(row.pk, []), inside=True)
+    return judged(found, verb, given, by=actor(request))
 
 
 def _shares(given: SharesIn) -> dict[Any, Decimal]:
