@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from talka.core import lint
 from talka.core.lint import SEVERITIES, Finding
@@ -156,10 +156,11 @@ def events(ecosystem: Ecosystem, who: Any) -> QuerySet[Event]:
         return found
     public = Q(subject_kind__in=TOLD - {model.kind() for model, _state, _draft in _HANGING})
     for model, state, draft in _HANGING:
-        # Named by what is public: of a draft that was thrown away, there is no row any more that says so.
-        rows = model._base_manager.exclude(**{state: draft})
-        public |= Q(subject_kind=model.kind(), subject_id__in=rows.values("pk"))
-    return found.filter(public).exclude(verb="governance.prepare")
+        # Named by what is public: of a draft that was thrown away, there is no row any more that says so. Asked of
+        # each event that is read, and not of all rows of the hub beforehand.
+        row = model._base_manager.filter(pk=OuterRef("subject_id")).exclude(**{state: draft})
+        public |= Q(subject_kind=model.kind()) & Q(Exists(row))
+    return found.filter(subject_kind__in=TOLD).filter(public).exclude(verb="governance.prepare")
 
 
 def findings(ecosystem: Ecosystem, who: Any, *, at_least: str = "info") -> Iterator[Finding]:

@@ -38,12 +38,15 @@ NEWS, LATE, BARS = 8, 6, 30
 
 def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
     """The overview of an ecosystem."""
-    events_ = list(record.events(ecosystem, who)[:NEWS])
+
+    def news() -> list[Happening]:
+        return happenings(record.events(ecosystem, who)[:NEWS], with_names=who is not None)
+
     return {
         "title": str(ecosystem),
         "lead": Truncator(ecosystem.summary).words(32, truncate=" …"),
         **kept("overview", ecosystem.pk, lambda: _in_force(ecosystem, language)),
-        "happenings": happenings(events_, with_names=who is not None),
+        "happenings": news() if who else kept("news", ecosystem.pk, news),
         "drafts": drafts_for(ecosystem, who),
     }
 

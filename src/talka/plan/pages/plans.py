@@ -101,7 +101,7 @@ def plan(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
         "filter": narrowing,
         "narrowed": narrowing.narrows,
         "page_obj": page,
-        "found": findings(it),
+        "found": findings(it) if it.open else [],  # a closed plan stays as it was
         "versions": [(each, plan_badge(each), each.pk == it.pk) for each in known],
         "exports": [(kind.upper(), ICONS[kind], _export(it, kind)) for kind in FORMATS],
         "links": {name: address(url, it) for name, url in _LINKS.items()},

@@ -16,7 +16,7 @@ from talka.strategy.models import Priority, Target
 
 pytestmark = pytest.mark.django_db
 
-SHOWN = 5  # ecosystem; news and what they are about; the last events of the ecosystem and of the hub
+SHOWN = 5  # the ecosystem; twice the last events of the ecosystem and of the hub
 
 
 def ecosystem(rows: int) -> Ecosystem:
@@ -53,5 +53,5 @@ def test_an_overview_that_is_not_kept_costs_the_same_for_one_and_three(
     rows: int, client: Client, django_assert_num_queries: Any
 ) -> None:
     url = ecosystem(rows).get_absolute_url()
-    with django_assert_num_queries(SHOWN + 46):
+    with django_assert_num_queries(SHOWN + 48):
         client.get(url)
