@@ -334,7 +334,7 @@ def target(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
                 (
                     _spelt(each, row),
                     files.get(each.pk, []),
-                    forms.JudgeForm(required=True, auto_id=f"id_{each.pk}_%s"),
+                    forms.JudgeForm(required=True, auto_id=f"id_{each.pk}_%s") if judges else None,
                 )
                 for each in shown
             ],
