@@ -21,6 +21,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from talka.core.rules import who_may
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -71,9 +73,10 @@ HUB = Hub()
 class Refused(Exception):
     """The actor may not do this. The message says who may."""
 
-    def __init__(self, verb: str, by: Actor, reason: str = "") -> None:
+    def __init__(self, verb: str, by: Actor, reason: str = "", needs: Any = None) -> None:
         self.verb, self.by = verb, by
-        super().__init__(reason or _("%(who)s may not do this (%(verb)s).") % {"who": by, "verb": verb})
+        said = reason or _("%(who)s may not do this (%(verb)s).") % {"who": by, "verb": verb}
+        super().__init__(f"{said} {who_may(needs)}".strip())
 
 
 class Invalid(Exception):
@@ -152,7 +155,7 @@ def action(needs: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
             subject, by = args[0], named["by"]
             if not needs(by, subject):
-                raise Refused(verb, by)
+                raise Refused(verb, by, needs=needs)
             known = models.Known.of(subject)
             outer, record = running(), Record()
             try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 
 class Fact:
     """One fact about an actor and a subject; `a & b`, `a | b` and `~a` are facts too.
@@ -51,6 +53,20 @@ def fact(test: Callable[[Any, Any], bool]) -> Fact:
 
 
 PERMISSIONS: dict[str, Any] = {}
+HELD_BY: dict[str, list[Any]] = {}  # the roles that give each permission, told by whoever defines the roles
+
+
+def who_may(needs: Any) -> str:
+    """Which rights a rule rests on and which roles give one of them, in a sentence; empty where it rests on none."""
+    codes = sorted(getattr(needs, "permissions", ()))
+    roles = list(dict.fromkeys(str(role) for code in codes for role in HELD_BY.get(code, ())))
+    if not roles:
+        return ""
+    rights = " / ".join(str(PERMISSIONS.get(code, code)) for code in codes)
+    return _("The right it takes: %(rights)s. Roles that give it: %(roles)s.") % {
+        "rights": rights,
+        "roles": ", ".join(roles),
+    }
 
 
 def permission(code: str, label: Any) -> Fact:

@@ -173,7 +173,7 @@ def _one(eco: Ecosystem, pk: int) -> Decision:
 
 def _require(request: HttpRequest, rule: Any, subject: Any, verb: str) -> None:
     if not rule(asker(request), subject):
-        raise Refused(verb, cast(Any, request.user))
+        raise Refused(verb, cast(Any, request.user), needs=rule)
 
 
 def _form(

@@ -118,7 +118,7 @@ def _initial(row: Bill) -> dict[str, Any]:
 def _editable(request: HttpRequest, ecosystem: str, verb: str) -> Ecosystem:
     eco = domains.enter(request, ecosystem)
     if not rules.may_edit(asker(request), eco):
-        raise Refused(verb, cast(Any, request.user))
+        raise Refused(verb, cast(Any, request.user), needs=rules.may_edit)
     return eco
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
-from talka.core.rules import PERMISSIONS
+from talka.core.rules import HELD_BY, PERMISSIONS
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ ROLES: dict[str, Role] = {
         ),
     )
 }
+
+
+for _role in ROLES.values():
+    for _code in _role.permissions:
+        HELD_BY.setdefault(_code, []).append(_role.label)
 
 
 def matrix_markdown() -> str:

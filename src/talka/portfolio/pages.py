@@ -476,7 +476,7 @@ def edit_partnership(request: HttpRequest, ecosystem: str, code: str) -> HttpRes
 
 def _require(rule: Callable[..., bool], request: HttpRequest, subject: Any, verb: Any) -> None:
     if not rule(asker(request), subject):
-        raise Refused(verb.verb, cast(Any, request.user))
+        raise Refused(verb.verb, cast(Any, request.user), needs=rule)
 
 
 def _form(

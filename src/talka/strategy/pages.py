@@ -51,7 +51,8 @@ def _by(request: HttpRequest) -> Any:
 def _need(rule: Fact, request: HttpRequest, subject: Any) -> None:
     """Refuses a form to whoever could not send it: better before the typing than after it."""
     if not rule(_by(request), subject):
-        raise Refused(request.resolver_match.view_name if request.resolver_match else "", request.user)  # type: ignore[arg-type]
+        verb = request.resolver_match.view_name if request.resolver_match else ""
+        raise Refused(verb, request.user, needs=rule)  # type: ignore[arg-type]  # signed in: see VerbErrors
 
 
 def _version(request: HttpRequest, ecosystem: Ecosystem) -> Strategy:
