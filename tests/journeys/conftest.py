@@ -23,13 +23,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Download, Locator, Page, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Download,
+    Locator,
+    Page,
+    Request,
+    ViewportSize,
+)
 
 from tests.lanes import need_chromium
 
 PROJECT = Path(__file__).resolve().parents[2]
 PICTURES = PROJECT / "test-results" / "pictures"
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 
 
 @dataclass(frozen=True)

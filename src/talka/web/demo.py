@@ -20,13 +20,19 @@ DOMAIN = "@example.test"
 def accounts() -> QuerySet[Account]:
     """The accounts of the invented people; none where the demo is off."""
     found = Account.objects.filter(email__endswith=DOMAIN, is_active=True)
-    return (found if settings.DEMO else found.none()).select_related("person").prefetch_related("grants", "person__affiliations__organisation")
+    return (
+        (found if settings.DEMO else found.none())
+        .select_related("person")
+        .prefetch_related("grants", "person__affiliations__organisation")
+    )
 
 
 def lines() -> Iterator[str]:
     """How to sign in as each demo role, for the terminal."""
     yield "Sign in (“Pieslēgties”) and choose a role; no password is needed on this machine:"
-    for account in Account.objects.filter(email__endswith=DOMAIN).select_related("person").prefetch_related("grants"):
+    for account in (
+        Account.objects.filter(email__endswith=DOMAIN).select_related("person").prefetch_related("grants")
+    ):
         roles = ", ".join(grant.role for grant in account.grant_list())
         yield f"  {roles:14} {account!s:20} {account.email}"
 
@@ -35,12 +41,13 @@ def people() -> list[dict[str, object]]:
     """The demo roles for the sign-in page: whom one becomes and what he or she may do."""
     shown = []
     for account in accounts():
+        workplaces = account.person.affiliations.all() if account.person else ()
         roles = [ROLES[grant.role] for grant in account.grant_list()]
         shown.append(
             {
                 "pk": account.pk,
                 "name": str(account),
-                "where": ", ".join(str(each.organisation) for each in account.person.affiliations.all()),
+                "where": ", ".join(str(each.organisation) for each in workplaces),
                 "role": ", ".join(str(role.label) for role in roles),
                 "sentence": " ".join(str(role.sentence) for role in roles),
             }

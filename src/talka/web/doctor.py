@@ -47,13 +47,17 @@ Check = Callable[[], Iterator[Result]]
 def _python() -> Iterator[Result]:
     version = sys.version.split()[0]
     good = sys.version_info >= (3, 11)
-    yield Result("Python", "well" if good else "ill", version, "" if good else "Talka needs Python 3.11 or newer.")
+    yield Result(
+        "Python", "well" if good else "ill", version, "" if good else "Talka needs Python 3.11 or newer."
+    )
 
 
 def _home() -> Iterator[Result]:
     home = Path(settings.HOME)
     if not home.is_dir() or not os.access(home, os.W_OK):
-        yield Result("TALKA_HOME", "ill", "the folder of the data is missing or cannot be written", "Set TALKA_HOME.")
+        yield Result(
+            "TALKA_HOME", "ill", "the folder of the data is missing or cannot be written", "Set TALKA_HOME."
+        )
         return
     free = shutil.disk_usage(home).free / 1e9
     state = "well" if free > 5 else "note" if free > 1 else "ill"
@@ -64,7 +68,12 @@ def _home() -> Iterator[Result]:
 def _secrets() -> Iterator[Result]:
     for path in (Path(settings.HOME) / "secret.key", events.key_path()):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            yield Result("Keys", "ill", f"{path.name} can be read by others", "Take the right to read from others: mode 600.")
+            yield Result(
+                "Keys",
+                "ill",
+                f"{path.name} can be read by others",
+                "Take the right to read from others: mode 600.",
+            )
             return
     yield Result("Keys", "well", "only the owner can read them")
 
@@ -72,7 +81,9 @@ def _secrets() -> Iterator[Result]:
 def _translations() -> Iterator[Result]:
     missing = [po for po in translations.sources() if not po.with_suffix(".mo").exists()]
     yield Result(
-        "Latvian", "ill" if missing else "well", f"{len(missing)} rooms not compiled" if missing else "compiled",
+        "Latvian",
+        "ill" if missing else "well",
+        f"{len(missing)} rooms not compiled" if missing else "compiled",
         "Start with `talka up`, which compiles it." if missing else "",
     )
 
@@ -89,12 +100,19 @@ def _database() -> Iterator[Result]:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
-        yield Result("Database", "ill", f"{connection.vendor} does not answer: {error}", "Check DATABASE_URL and the server.")
+        yield Result(
+            "Database",
+            "ill",
+            f"{connection.vendor} does not answer: {error}",
+            "Check DATABASE_URL and the server.",
+        )
         return
     yield Result(
         "Database",
         "ill" if waiting else "well",
-        f"{connection.vendor}, {len(waiting)} migrations waiting" if waiting else f"{connection.vendor}, up to date",
+        f"{connection.vendor}, {len(waiting)} migrations waiting"
+        if waiting
+        else f"{connection.vendor}, up to date",
         "Run `talka up --check`." if waiting else "",
     )
 
@@ -105,9 +123,16 @@ def _letters() -> Iterator[Result]:
     if stuck:
         last = Delivery.objects.filter(done_at=None, attempts__gte=outbox.ATTEMPTS).order_by("-id").first()
         reason = last.error.strip().splitlines()[-1] if last and last.error.strip() else ""
-        yield Result("Outbox", "ill", f"{stuck} deliveries given up; the last: {reason}", "Mend the cause, then run `talka work`.")
+        yield Result(
+            "Outbox",
+            "ill",
+            f"{stuck} deliveries given up; the last: {reason}",
+            "Mend the cause, then run `talka work`.",
+        )
     elif late:
-        yield Result("Outbox", "note", f"{late} deliveries wait longer than 15 minutes", "Is `talka work` running?")
+        yield Result(
+            "Outbox", "note", f"{late} deliveries wait longer than 15 minutes", "Is `talka work` running?"
+        )
     else:
         yield Result("Outbox", "well", "nothing waits too long")
 

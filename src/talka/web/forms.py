@@ -20,7 +20,9 @@ class SignInForm(forms.Form):
 
     email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(
-        label=_("Password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label=_("Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
     def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
@@ -35,10 +37,12 @@ class SignInForm(forms.Form):
         key = f"sign-in:{values['email'].casefold()}:{self.request.META.get('REMOTE_ADDR', '')}"
         if cache.get(key, 0) >= ATTEMPTS:
             raise forms.ValidationError(_("Too many wrong tries. Wait a quarter of an hour and try again."))
-        self.account = authenticate(self.request, username=values["email"], password=values["password"])  # type: ignore[assignment]
+        self.account = authenticate(self.request, username=values["email"], password=values["password"])
         if self.account is None:
             cache.set(key, cache.get(key, 0) + 1, MINUTES * 60)
-            raise forms.ValidationError(_("E-mail and password do not fit together. Capitals count in the password."))
+            raise forms.ValidationError(
+                _("E-mail and password do not fit together. Capitals count in the password.")
+            )
         cache.delete(key)
         return values
 

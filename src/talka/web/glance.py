@@ -63,7 +63,9 @@ def _in_force(ecosystem: Ecosystem, language: str) -> dict[str, Any]:
         "numbers": plans.tally(plan, today) if plan else None,
         "late": [(str(each), each.get_absolute_url(), each.deadline_value) for each in late],
         "timeline": str(timeline(plan, today, language)) if plan else "",
-        "tree": tree_of_links(nodes(tree), label=_("The strategy and where its targets stand")) if tree else "",
+        "tree": tree_of_links(nodes(tree), label=_("The strategy and where its targets stand"))
+        if tree
+        else "",
         "targets": strategy.tally(tree.standings) if tree else None,
         "found": problem_counts(ecosystem),
         "projects": portfolio.projects(ecosystem).count(),
@@ -100,14 +102,23 @@ def timeline(plan: Plan, today: date, language: str) -> Any:
     ]
     first = min([date(plan.year, 1, 1), *(row.start for row in rows if row.start)])
     last = max([date(plan.year, 12, 31), *(row.due.last for row in rows if row.due)])
-    return charts.gantt(rows, first, last, today, title=_("The plan of %(year)d over time") % {"year": plan.year}, lang=language)
+    return charts.gantt(
+        rows,
+        first,
+        last,
+        today,
+        title=_("The plan of %(year)d over time") % {"year": plan.year},
+        lang=language,
+    )
 
 
 def nodes(tree: Any) -> list[dict[str, Any]]:
     """The strategy as a tree of links with live numbers on the right."""
 
     def target(standing: Any) -> dict[str, Any]:
-        number = standing.value_text or (_("goal: %(goal)s") % {"goal": standing.goal_text} if standing.goal_text else "")
+        number = standing.value_text or (
+            _("goal: %(goal)s") % {"goal": standing.goal_text} if standing.goal_text else ""
+        )
         return {
             "label": standing.target.title,
             "url": standing.target.get_absolute_url(),
@@ -127,7 +138,12 @@ def nodes(tree: Any) -> list[dict[str, Any]]:
         for branch in tree.branches
     ]
     if tree.loose:
-        branches.append({"label": _("Contribution of the whole ecosystem"), "children": [target(each) for each in tree.loose]})
+        branches.append(
+            {
+                "label": _("Contribution of the whole ecosystem"),
+                "children": [target(each) for each in tree.loose],
+            }
+        )
     return branches
 
 
@@ -152,7 +168,9 @@ def drafts_for(ecosystem: Ecosystem, who: Any) -> list[Any]:
     """Versions in preparation that this reader may see."""
     found: list[Any] = []
     if strategy_rules.may_see_drafts(who, ecosystem):
-        found += Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT).select_related("ecosystem")
+        found += Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT).select_related(
+            "ecosystem"
+        )
     if plan_rules.may_see_drafts(who, ecosystem):
         found += Plan.objects.filter(ecosystem=ecosystem, state=PlanState.DRAFT).select_related("ecosystem")
     return found
@@ -186,7 +204,7 @@ def happenings(events: Iterable[Event], *, with_names: bool) -> list[Happening]:
 
 
 def verb_in_words(verb: str) -> str:
-    """ "plan.accept_report" → "plan: accept report": what was done, by the name of the verb, in the reader's language."""
+    """What a verb did, in the reader's language: "plan.accept_report" → "accepted"."""
     known = {
         "adopt": pgettext("history", "adopted"),
         "accept": pgettext("history", "accepted"),
@@ -238,9 +256,16 @@ def found(hits: Sequence[Hit], language: str) -> list[Found]:
     result = []
     for hit in hits:
         entry = hit.entry
-        lv, en = (entry.title_lv, entry.summary_lv), (entry.title_en or entry.title_lv, entry.summary_en or entry.summary_lv)
+        lv, en = (
+            (entry.title_lv, entry.summary_lv),
+            (entry.title_en or entry.title_lv, entry.summary_en or entry.summary_lv),
+        )
         title, summary = en if language == "en" else lv
-        result.append(Found(title, summary[:240], queries.noun_of(entry.kind), f"/{language}/{entry.url.split('/', 2)[2]}"))
+        result.append(
+            Found(
+                title, summary[:240], queries.noun_of(entry.kind), f"/{language}/{entry.url.split('/', 2)[2]}"
+            )
+        )
     return result
 
 
@@ -253,7 +278,9 @@ def work_of(account: Any, today: date) -> dict[str, Any]:
     grants = account.grant_list()
     everywhere = any(grant.ecosystem_id is None for grant in grants)
     ecosystems = list(
-        Ecosystem.objects.all() if everywhere else Ecosystem.objects.filter(pk__in=[g.ecosystem_id for g in grants])
+        Ecosystem.objects.all()
+        if everywhere
+        else Ecosystem.objects.filter(pk__in=[g.ecosystem_id for g in grants])
     )
     judged = [e.pk for e in ecosystems if account.may("plan.coordinate", e.pk)]
     decided = [e.pk for e in ecosystems if account.may("governance.decide", e.pk)]

@@ -35,7 +35,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if len(ecosystems) == 1:
         return redirect(ecosystems[0])
     page = Paginator(ecosystems, PAGE).get_page(request.GET.get("page"))
-    return render(request, "web/home.html", {"title": _("Ecosystems"), "page": page, "count": len(ecosystems)})
+    return render(
+        request, "web/home.html", {"title": _("Ecosystems"), "page": page, "count": len(ecosystems)}
+    )
 
 
 def about(request: HttpRequest) -> HttpResponse:
@@ -99,7 +101,14 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     return render(
         request,
         "web/history.html",
-        {"title": _("Who changed this"), "row": row, "url": url, "page": page, "told": told, "noun": queries.noun_of(kind)},
+        {
+            "title": _("Who changed this"),
+            "row": row,
+            "url": url,
+            "page": page,
+            "told": told,
+            "noun": queries.noun_of(kind),
+        },
     )
 
 
@@ -171,7 +180,9 @@ def attachment(request: HttpRequest, pk: int) -> FileResponse:
     file = get_object_or_404(Attachment, pk=pk)
     if not record.may_open(asker(request), file):
         raise Http404(_("There is no such file, or it is not public: sign in to see it."))
-    response = FileResponse(file.file.open("rb"), as_attachment=True, filename=file.name, content_type=file.media_type)
+    response = FileResponse(
+        file.file.open("rb"), as_attachment=True, filename=file.name, content_type=file.media_type
+    )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
@@ -181,5 +192,3 @@ def account(request: HttpRequest) -> HttpResponse:
     if asker(request) is None:
         return redirect("sign-in")
     return redirect("my-account")
-
-

@@ -47,7 +47,13 @@ def rows_of(names: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Any]:
 
 def _with_parents(model: type[Noun]) -> QuerySet[Any]:
     """All rows, with what their addresses need."""
-    parents = {"strategy": "strategy__ecosystem", "plan": "plan__ecosystem", "ecosystem": "ecosystem", "body": "body__ecosystem", "project": "project__ecosystem"}
+    parents = {
+        "strategy": "strategy__ecosystem",
+        "plan": "plan__ecosystem",
+        "ecosystem": "ecosystem",
+        "body": "body__ecosystem",
+        "project": "project__ecosystem",
+    }
     names = {field.name for field in model._meta.concrete_fields if field.is_relation}
     return model._base_manager.select_related(*(path for name, path in parents.items() if name in names))
 
@@ -63,19 +69,27 @@ class Told:
     changes: Sequence[tuple[str, str, str]]
 
 
-
-
 def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
     """Changes in words. The public is told what changed and when, not which official did it."""
+    changes = list(changes)
+    names = _references(changes)
     result = []
     for change in changes:
         model = record.model_of(change.subject_kind)
         columns = [
-            (label_of(model, name), shown(model, name, entry.get("from")), shown(model, name, entry.get("to")))
+            (
+                label_of(model, name),
+                shown(model, name, entry.get("from"), names),
+                shown(model, name, entry.get("to"), names),
+            )
             for name, entry in change.fields.items()
             if "erased" not in entry
         ]
-        erased = [(label_of(model, name), "", pgettext("history", "erased")) for name, entry in change.fields.items() if "erased" in entry]
+        erased = [
+            (label_of(model, name), "", pgettext("history", "erased"))
+            for name, entry in change.fields.items()
+            if "erased" in entry
+        ]
         result.append(
             Told(
                 change.event.at,
@@ -89,7 +103,11 @@ def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
 
 
 def _verb(kind: str) -> str:
-    return {"created": pgettext("history", "created"), "changed": pgettext("history", "changed"), "deleted": pgettext("history", "deleted")}[kind]
+    return {
+        "created": pgettext("history", "created"),
+        "changed": pgettext("history", "changed"),
+        "deleted": pgettext("history", "deleted"),
+    }[kind]
 
 
 # What the nouns are called in the history, in the middle of a sentence.
@@ -150,20 +168,39 @@ def label_of(model: type[Noun] | None, column: str) -> str:
     return column
 
 
-def shown(model: type[Noun] | None, column: str, value: Any) -> str:
+References = dict[tuple[type[Any], Any], str]  # what the rows that columns refer to are called
+
+
+def _references(changes: Iterable[Change]) -> References:
+    """The names of all rows that these changes refer to; one question for each model, however many changes."""
+    wanted: dict[type[Any], set[Any]] = {}
+    for change in changes:
+        model = record.model_of(change.subject_kind)
+        for field in model._meta.concrete_fields if model else ():
+            entry = change.fields.get(field.attname)
+            if entry and isinstance(field.related_model, type):
+                wanted.setdefault(field.related_model, set()).update(
+                    {entry.get("from"), entry.get("to")} - {None}
+                )
+    return {
+        (model, pk): str(row)
+        for model, pks in wanted.items()
+        for pk, row in model._base_manager.in_bulk(list(pks)).items()
+    }
+
+
+def shown(model: type[Noun] | None, column: str, value: Any, names: References) -> str:
     """A recorded value as a reader would see it."""
     if value in (None, "", [], {}):
         return ""
-    if model is not None:
-        for field in model._meta.concrete_fields:
-            if column == field.attname:
-                if field.is_relation:
-                    row = field.related_model._base_manager.filter(pk=value).first()
-                    return str(row) if row else f"#{value}"
-                if field.choices:
-                    return str(dict(field.flatchoices).get(value, value))
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
+    for field in model._meta.concrete_fields if model else ():
+        if column == field.attname:
+            if isinstance(field.related_model, type):
+                return names.get((field.related_model, value), f"#{value}")
+            if field.choices:
+                return str(dict(field.flatchoices).get(value, value))
     return str(value)
 
 
@@ -172,13 +209,17 @@ def shown(model: type[Noun] | None, column: str, value: Any) -> str:
 
 def reports_to_judge(ecosystem_ids: Iterable[int]) -> QuerySet[Report]:
     """Submitted reports of any room that wait for the coordinator, oldest first."""
-    return Report.objects.filter(ecosystem_id__in=list(ecosystem_ids), state=ReportState.SUBMITTED).order_by("id")
+    return Report.objects.filter(ecosystem_id__in=list(ecosystem_ids), state=ReportState.SUBMITTED).order_by(
+        "id"
+    )
 
 
 def returned_reports(ids: Iterable[int], account_id: int) -> QuerySet[Report]:
     """Returned reports of these institutions or this person that nobody has corrected yet."""
     return (
-        Report.objects.filter(Q(institution_id__in=list(ids)) | Q(by_id=account_id), state=ReportState.RETURNED)
+        Report.objects.filter(
+            Q(institution_id__in=list(ids)) | Q(by_id=account_id), state=ReportState.RETURNED
+        )
         .filter(corrections=None)
         .order_by("-id")
     )
@@ -186,6 +227,6 @@ def returned_reports(ids: Iterable[int], account_id: int) -> QuerySet[Report]:
 
 def prepared_decisions(ecosystem_ids: Iterable[int]) -> QuerySet[Decision]:
     """Decisions that wait to be taken."""
-    return Decision.objects.filter(body__ecosystem__in=list(ecosystem_ids), state=DecisionState.DRAFT).select_related(
-        "body__ecosystem"
-    )
+    return Decision.objects.filter(
+        body__ecosystem__in=list(ecosystem_ids), state=DecisionState.DRAFT
+    ).select_related("body__ecosystem")

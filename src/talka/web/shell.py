@@ -66,7 +66,11 @@ def _navigation(request: HttpRequest, ecosystem: Ecosystem | None) -> list[dict[
 def _account_menu(request: HttpRequest) -> dict[str, Any]:
     user = asker(request)
     if user is None:
-        where = "" if request.path in {reverse("sign-in"), reverse("home")} else f"?{urlencode({'next': request.get_full_path()})}"
+        where = (
+            ""
+            if request.path in {reverse("sign-in"), reverse("home")}
+            else f"?{urlencode({'next': request.get_full_path()})}"
+        )
         return {"entries": [{"url": reverse("sign-in") + where, "label": _("Sign in"), "icon": "login"}]}
     entries: list[dict[str, Any]] = [
         {"url": reverse("my-work"), "label": _("My work"), "icon": "checklist"},
@@ -74,7 +78,9 @@ def _account_menu(request: HttpRequest) -> dict[str, Any]:
     ]
     if user.may("parties.edit", None) or any(grant.ecosystem_id for grant in user.grant_list()):
         entries.append({"url": reverse("reference"), "label": _("Reference data"), "icon": "database"})
-    entries.append({"url": reverse("sign-out"), "label": _("Sign out"), "icon": "logout", "post": True, "forgets": True})
+    entries.append(
+        {"url": reverse("sign-out"), "label": _("Sign out"), "icon": "logout", "post": True, "forgets": True}
+    )
     return {"name": str(user), "note": user.email, "entries": entries}
 
 
