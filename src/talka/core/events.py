@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from talka.core import bulk, chain, outbox
 from talka.core.actions import Touch
-from talka.core.models import Change, Delivery, Event, Noun, Seal
+from talka.core.models import Change, Delivery, Event, Known, Noun, Seal
 
 GENESIS = "0" * 64
 BATCH = 1000
@@ -34,32 +34,28 @@ def is_subject(thing: Any) -> bool:
     return isinstance(thing, Noun) and thing.pk is not None
 
 
-def kind_of(subject: Any) -> str:
-    """ "plan.measure" for a row; "hub" for the whole house."""
-    return subject.kind() if hasattr(subject, "kind") else "hub"
-
-
 def write(verb: str, *, by: Any, subject: Any, touches: Sequence[Touch], at: datetime) -> Event:
     """Writes the one event of a verb with its changes, and puts it in the outbox of its subscribers."""
+    about = Known.of(subject)
     event = Event.objects.create(
         verb=verb,
         at=at,
         by_id=by.pk,
         by_name=str(by)[:300],
         by_salt=chain.new_salt(),
-        subject_kind=kind_of(subject),
-        subject_id=subject.pk,
-        subject_name=str(subject)[:500],
-        ecosystem_id=getattr(subject, "ecosystem_id", None),
+        subject_kind=about.kind(),
+        subject_id=about.pk,
+        subject_name=about.name[:500],
+        ecosystem_id=about.ecosystem_id,
     )
     bulk.insert(
         Change,
         (
             Change(
                 event=event,
-                subject_kind=kind_of(touch.subject),
-                subject_id=touch.subject.pk,
-                subject_name=str(touch.subject)[:500],
+                subject_kind=touched.kind(),
+                subject_id=touched.pk,
+                subject_name=touched.name[:500],
                 kind=touch.kind,
                 fields={
                     name: {"from": _plain(old), "to": _plain(new), "salt": chain.new_salt()}
@@ -67,6 +63,7 @@ def write(verb: str, *, by: Any, subject: Any, touches: Sequence[Touch], at: dat
                 },
             )
             for touch in touches
+            for touched in [Known.of(touch.subject)]
         ),
     )
     Delivery.objects.bulk_create(

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from talka.core.actions import Stale, Touch, running
 
@@ -27,8 +29,10 @@ class Known:
 
     @classmethod
     def of(cls, subject: Any) -> Known:
+        """Named in the language of the record, which is one: what is sealed must not depend on what its actors read."""
         called = subject.kind() if hasattr(subject, "kind") else "hub"
-        return cls(subject.pk, called, str(subject), getattr(subject, "ecosystem_id", None))
+        with override(settings.LANGUAGE_CODE):
+            return cls(subject.pk, called, str(subject), getattr(subject, "ecosystem_id", None))
 
     def kind(self) -> str:
         return self.called
