@@ -17,7 +17,9 @@ from benchmarks.generate import PROJECT
 
 def run(*arguments: str) -> str:
     """One benchmark in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", *arguments], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True
+    )
     return done.stdout
 
 
@@ -32,14 +34,21 @@ def main() -> None:
         for size, home in homes.items():
             print(run("benchmarks.generate", str(home), "--ecosystems", str(size)).strip())
         small, large = (
-            json.loads(run("benchmarks.pages", str(home), "--json", "--seconds", str(options.seconds))) for home in homes.values()
+            json.loads(run("benchmarks.pages", str(home), "--json", "--seconds", str(options.seconds)))
+            for home in homes.values()
         )
         print(f"\n8 concurrent clients; data {options.large / options.small:.0f} times as large\n")
-        print(f"{'page':12} {'p50 small':>10} {'p50 large':>10} {'p95 small':>10} {'p95 large':>10} {'growth':>7} {'queries':>8}")
+        print(
+            f"{'page':12} {'p50 small':>10} {'p50 large':>10} {'p95 small':>10} {'p95 large':>10}"
+            f" {'growth':>7} {'queries':>8}"
+        )
         for kind, figures in large.items():
             growth = figures["p50"] / small[kind]["p50"]
-            print(f"{kind:12} {small[kind]['p50']:8.1f}ms {figures['p50']:8.1f}ms {small[kind]['p95']:8.1f}ms {figures['p95']:8.1f}ms"
-                  f" {growth:7.2f} {figures['queries']:8}")
+            print(
+                f"{kind:12} {small[kind]['p50']:8.1f}ms {figures['p50']:8.1f}ms"
+                f" {small[kind]['p95']:8.1f}ms {figures['p95']:8.1f}ms"
+                f" {growth:7.2f} {figures['queries']:8}"
+            )
         print()
         for home in homes.values():
             print(run("benchmarks.linter", str(home)).strip())

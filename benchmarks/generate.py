@@ -322,7 +322,9 @@ def drawn_reports(measures: Iterable[Any], ecosystem_id: int, year: int, count: 
             )
 
 
-def drawn_events(measures: Iterable[Any], reports: Iterable[Any], ecosystem_id: int, year: int) -> Iterator[Any]:
+def drawn_events(
+    measures: Iterable[Any], reports: Iterable[Any], ecosystem_id: int, year: int
+) -> Iterator[Any]:
     """What verbs would have written: an event for each measure, then one for each report."""
     from talka.core.models import Event
 

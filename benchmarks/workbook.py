@@ -29,21 +29,54 @@ def measure(rows: int) -> dict[str, float]:
     with acting():
         for n in range(40):
             if not Organisation.objects.filter(code=f"book-{n}").exists():
-                Organisation(code=f"book-{n}", acronym=f"IZD{n}", name_lv=f"Izdomātā iestāde {n}", helix="public", kind_of="agency").save()
+                Organisation(
+                    code=f"book-{n}",
+                    acronym=f"IZD{n}",
+                    name_lv=f"Izdomātā iestāde {n}",
+                    helix="public",
+                    kind_of="agency",
+                ).save()
         strategy = draw_strategy(ecosystem, luck)
         plan = Plan(ecosystem=ecosystem, year=2026, title_lv="Rīcības plāns 2026", strategy=strategy)
         plan.save()
         for n, priority in enumerate(strategy.priority_set.all()):
-            Section(plan=plan, number=f"1.{n + 1}", order=n, direction_number="1", direction_title_lv="Virziens 1", title_lv=priority.title_lv,
-                    priority=priority).save()
+            Section(
+                plan=plan,
+                number=f"1.{n + 1}",
+                order=n,
+                direction_number="1",
+                direction_title_lv="Virziens 1",
+                title_lv=priority.title_lv,
+                priority=priority,
+            ).save()
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Plāns")
-    sheet.append(["Nr.", "Pasākums", "Darbības rezultāts", "Rezultatīvais rādītājs", "Atbildīgā institūcija/ organizācija",
-                  "Iesaistītā(s) institūcija(s)/ organizācija(s)", "Izpildes termiņš", "Indikatīvais finansējuma avots"])
+    sheet.append(
+        [
+            "Nr.",
+            "Pasākums",
+            "Darbības rezultāts",
+            "Rezultatīvais rādītājs",
+            "Atbildīgā institūcija/ organizācija",
+            "Iesaistītā(s) institūcija(s)/ organizācija(s)",
+            "Izpildes termiņš",
+            "Indikatīvais finansējuma avots",
+        ]
+    )
     for n in range(rows):
         institutions = luck.sample(range(40), 3)
-        sheet.append([f"1.{n * 8 // rows + 1}.{n + 1}", title(luck), f"Ir {title(luck).lower()}", f"{luck.randint(1, 9)} dokumenti",
-                      f"IZD{institutions[0]}", f"IZD{institutions[1]}, IZD{institutions[2]}", f"2026-Q{luck.randint(1, 4)}", ""])
+        sheet.append(
+            [
+                f"1.{n * 8 // rows + 1}.{n + 1}",
+                title(luck),
+                f"Ir {title(luck).lower()}",
+                f"{luck.randint(1, 9)} dokumenti",
+                f"IZD{institutions[0]}",
+                f"IZD{institutions[1]}, IZD{institutions[2]}",
+                f"2026-Q{luck.randint(1, 4)}",
+                "",
+            ]
+        )
     with tempfile.TemporaryDirectory() as folder:
         path, back = Path(folder, "plan.xlsx"), Path(folder, "back.xlsx")
         book.save(path)

@@ -8,7 +8,9 @@ from talka.api.root import api
 urlpatterns = [
     path("api/v1/", api.urls),
     *i18n_patterns(
-        path("organisations/", include("talka.parties.urls")),  # before web, which takes any word for an ecosystem
+        path(
+            "organisations/", include("talka.parties.urls")
+        ),  # before web, which takes any word for an ecosystem
         path("", include("talka.web.urls")),
         path("<slug:ecosystem>/strategy/", include("talka.strategy.urls")),
         path("<slug:ecosystem>/plan/", include("talka.plan.urls")),

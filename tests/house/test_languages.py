@@ -15,7 +15,7 @@ from django.template.base import Lexer, TokenType
 from talka.core import formats, translations
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "talka"
-ROOMS = sorted(path.parent for path in PACKAGE.glob("*/apps.py")) + [PACKAGE]
+ROOMS = [*sorted(path.parent for path in PACKAGE.glob("*/apps.py")), PACKAGE]
 MARKERS = {
     "gettext",
     "gettext_lazy",

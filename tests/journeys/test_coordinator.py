@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.journeys.conftest import Visitor
 
-ANNA, GUNARS, ELZA = "Anna Paraugs", "Gunārs Teiksma", "Elza Nebūšana"
+ANNA, DZINTARS, GUNARS = "Anna Paraugs", "Dzintars Izdomājums", "Gunārs Teiksma"
 NUMBER, TITLE, RESPONSIBLE, DEADLINE, FUNDING = (
     0,
     1,
@@ -122,7 +122,8 @@ def test_the_ministry_s_word_form_becomes_a_plan_in_force(
     right = mend(wrong, tmp_path / "no-ministrijas-2.docx", change=letter_back)
     anna.follow("Importēt")
     upload(anna, right)
-    anna.sees("1 pasākums ir jauns, 2 mainās, 15 paliek, kādi ir.")
+    expect(page.locator(".t-answer-number")).to_have_text("3")
+    anna.sees("Vēl nekas nav mainīts.")
     anna.sees("Infrastruktūras kartes izveide")
     expect(page.locator("ins", has_text="2024-06-30")).to_be_visible()
     anna.picture("journey-coordinator-import-preview")
@@ -164,3 +165,182 @@ def test_the_ministry_s_word_form_becomes_a_plan_in_force(
     again = download_word(anybody, tmp_path / "pieņemtais.docx")
     assert rows_of(again) == rows_of(right)
     anybody.picture("journey-public-plan")
+
+
+def test_two_coordinators_change_one_measure(visitor: Callable[..., Visitor]) -> None:
+    anna, dzintars = visitor(), visitor()
+    for who, name in ((anna, ANNA), (dzintars, DZINTARS)):
+        who.sign_in(name)
+        who.go(PLAN)
+        who.follow("PMNET foruma organizēšana")
+        who.follow("Mainīt")
+    anna.page.get_by_label("Izpildes termiņš").fill("2024-Q1")
+    anna.press("Saglabāt")
+    expect(anna.page.get_by_role("heading", level=1)).to_contain_text("PMNET foruma organizēšana")
+
+    dzintars.page.get_by_label("Pasākums latviski").fill("PMNET foruma organizēšana Rīgā")
+    dzintars.press("Saglabāt")
+    told = dzintars.page.get_by_role("alert").filter(has_text="Pa to laiku mainīts")
+    expect(told).to_contain_text("Anna Paraugs, Izpildes termiņš")
+    expect(dzintars.page.get_by_label("Pasākums latviski")).to_have_value("PMNET foruma organizēšana Rīgā")
+    dzintars.picture("journey-conflict")
+    dzintars.press("Saglabāt")
+    expect(dzintars.page.get_by_role("heading", level=1)).to_contain_text("PMNET foruma organizēšana Rīgā")
+    dzintars.sees("2024. gada 1. ceturksnis")
+
+    dzintars.follow("Kas to mainījis")
+    history = dzintars.page.get_by_role("main")
+    for words in ("Anna Paraugs", "Dzintars Izdomājums", "PMNET foruma organizēšana Rīgā"):
+        expect(history).to_contain_text(words)
+    dzintars.picture("journey-history")
+
+
+def test_what_is_undone_goes_into_the_next_plan_with_a_reason(visitor: Callable[..., Visitor]) -> None:
+    anna = visitor()
+    page = anna.page
+    anna.sign_in(ANNA)
+    anna.go(PLAN)
+    page.locator("summary", has_text="Vairāk").click()
+    anna.follow("Pārcelt neizpildītos pasākumus")
+    page.get_by_label("Iemesls visiem").fill("Gadam pietrūka finansējuma.")
+    page.get_by_label("Iemesls: 1.1.2").fill("Forums notiks nākamgad.")
+    page.get_by_role("checkbox", name="4.1.6").uncheck()
+    anna.picture("journey-roll-over")
+    anna.press("Pārcelt")
+    expect(page).to_have_url(f"{anna.hub.url}/lv/biomed/plan/2024/?version=1")
+    anna.picture("journey-rolled-over")
+    anna.follow("PMNET foruma organizēšana")
+    facts = page.locator(".t-facts").filter(has_text="Pārcelts no")
+    expect(facts).to_contain_text("2023: 1.1.2")
+    expect(facts).to_contain_text("Forums notiks nākamgad.")
+
+    anna.go("/lv/biomed/plan/2024/compare/?version=1")
+    anna.sees("Inovāciju attīstības veicināšana caur publisko iepirkumu")  # what stayed behind
+    anna.picture("journey-plans-compared")
+
+
+def test_each_finding_leads_to_its_place(visitor: Callable[..., Visitor]) -> None:
+    anna = visitor()
+    anna.sign_in(ANNA)
+    anna.go("/lv/biomed/problems/")
+    rows = anna.page.get_by_role("row")
+    links = rows.get_by_role("link").evaluate_all("all => all.map(each => [each.textContent, each.href])")
+    assert len(links) >= 40
+    for place, address in sorted({address: place for place, address in links}.items()):
+        assert anna.page.request.get(place).status == 200, address
+    rows.filter(has_text="P01").first.get_by_role("link").click()
+    expect(anna.page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_the_keyboard_finds_anything(visitor: Callable[..., Visitor]) -> None:
+    anna = visitor()
+    anna.sign_in(ANNA)
+    for words, found in (("kompetencu karte", "Esošo kompetenču un iespēju identifikācija"), ("IZM", "IZM")):
+        anna.page.keyboard.press("/")
+        anna.page.keyboard.type(words)
+        anna.page.keyboard.press("Enter")
+        anna.page.wait_for_url("**/search/**")
+        expect(anna.page.get_by_role("main").get_by_role("link", name=found).first).to_be_visible()
+    anna.picture("journey-search")
+
+
+def test_a_new_version_of_the_strategy_is_compared(visitor: Callable[..., Visitor]) -> None:
+    anna = visitor()
+    page = anna.page
+    anna.sign_in(ANNA)
+    anna.go("/lv/biomed/strategy/")
+    anna.press("Jauna versija")
+    anna.press("Sagatavot", within=page.get_by_role("dialog"))
+    expect(page).to_have_url(f"{anna.hub.url}/lv/biomed/strategy/?version=2")
+    anna.follow("Jomas prestiža celšana")
+    anna.follow("Mainīt")
+    page.get_by_label("Prioritāte latviski").fill("Jomas prestiža celšana un motivācijas sistēmas izveide")
+    anna.press("Saglabāt")
+    anna.go("/lv/biomed/strategy/")
+    anna.follow("Salīdzināt versijas")
+    expect(page.locator("del")).to_have_text("atbilstošas ")
+    anna.picture("journey-strategy-compared")
+    # The public sees nothing of it.
+    anybody = visitor()
+    anybody.go("/lv/biomed/strategy/?version=2", status=404)
+
+
+def test_one_organisation_noted_twice_becomes_one(visitor: Callable[..., Visitor]) -> None:
+    anna = visitor()
+    page = anna.page
+    anna.sign_in(ANNA)
+    anna.go("/lv/organisations/add/")
+    page.get_by_label("Kods").fill("rtu-otrreiz")
+    page.get_by_label("Nosaukums latviski").fill("Rīgas Tehniskā universitate")
+    page.get_by_label("Akronīms").fill("RTU")
+    page.get_by_label("Spirāles sektors").select_option(label="zinātne")
+    page.get_by_label("Veids").select_option(label="augstskola")
+    anna.press("Pievienot")
+    anna.go("/lv/organisations/duplicates/")
+    anna.picture("journey-duplicates")
+    page.get_by_role("row").filter(has_text="Rīgas Tehniskā universitate").get_by_role(
+        "link", name="Salīdzināt"
+    ).click()
+    if page.get_by_role("row").filter(has_text="rtu-otrreiz").get_by_role("strong").count():
+        anna.follow("Otrādi")  # the one that is used everywhere is to stay
+    anna.picture("journey-merge")
+    anna.press("Apvienot ar “Rīgas Tehniskā universitāte”")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rīgas Tehniskā universitāte")
+    anna.sees("Rīgas Tehniskā universitate")  # its name is kept as a further one
+    anna.follow("Vēsture")
+    anna.sees("apvienoja")
+
+
+def test_reference_data_are_changed_in_a_form(visitor: Callable[..., Visitor]) -> None:
+    dzintars = visitor()
+    page = dzintars.page
+    dzintars.sign_in(DZINTARS)
+    page.locator("summary", has_text=DZINTARS).click()
+    dzintars.follow("Pamatdati")
+    dzintars.follow("Finansējuma avoti")
+    page.get_by_role("main").get_by_role("link", name="ERAF").first.click()
+    field = page.get_by_role("textbox").filter(visible=True).nth(2)
+    field.fill(field.input_value() + " (ES)")
+    dzintars.picture("journey-reference-row")
+    dzintars.press("Saglabāt")
+    dzintars.sees("(ES)")
+    dzintars.picture("journey-reference-table")
+
+
+def test_a_target_is_read_from_accepted_values(visitor: Callable[..., Visitor]) -> None:
+    anna = visitor()
+    page = anna.page
+    anna.sign_in(ANNA)
+    for period, value in (("2024", "2,5"), ("2025", "4,1")):
+        anna.go("/lv/biomed/strategy/targets/innovation-1-a/")
+        anna.follow("Ziņot vērtību")
+        page.get_by_label("Periods").fill(period)
+        page.get_by_label("Vērtība, % iedzīvotāju").fill(value)
+        page.get_by_label("Uz ko tas balstās").fill("Biobanku donoru skaits pret iedzīvotāju skaitu.")
+        anna.press("Iesniegt")
+        anna.press("Pieņemt")
+        anna.sees("Pieņemts: vērtību tagad ņem vērā.")
+    expect(page.locator(".t-answer-number")).to_contain_text("4,1")
+    expect(page.get_by_role("img").filter(visible=True).first).to_be_visible()
+    anna.picture("journey-target-with-values")
+
+    anybody = visitor(phone=True)
+    anybody.go("/lv/biomed/strategy/targets/innovation-1-a/")
+    expect(anybody.page.get_by_text(ANNA)).to_have_count(0)
+    anybody.picture("journey-target-with-values-phone")
+
+
+def test_a_project_s_indicator_gets_a_value(visitor: Callable[..., Visitor]) -> None:
+    anna = visitor()
+    page = anna.page
+    anna.sign_in(ANNA)
+    anna.go("/lv/biomed/portfolio/projects/biopharma-centre/")
+    page.get_by_role("main").get_by_role("row").nth(1).get_by_role("link").first.click()
+    anna.follow("Ziņot vērtību")
+    page.get_by_label("Periods").fill("2025")
+    page.get_by_label("Vērtība").fill("3")
+    page.get_by_label("Uz ko tas balstās").fill("Projekta gada pārskats.")
+    anna.press("Iesniegt")
+    anna.press("Pieņemt")
+    expect(page.locator(".t-answer-number")).to_contain_text("3")
+    anna.picture("journey-kpi-with-value")

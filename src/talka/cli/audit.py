@@ -49,7 +49,9 @@ def seal(as_json: bool) -> None:
     if as_json:
         say_json([{"seal": each.pk, "events": each.count, "digest": each.digest} for each in made])
     else:
-        click.echo(f"{len(made)} new seals; the heads are in {events.heads_path()}. Copy that file to another machine.")
+        click.echo(
+            f"{len(made)} new seals; the heads are in {events.heads_path()}. Copy that file to another machine."
+        )
 
 
 @audit.command()
@@ -60,7 +62,10 @@ def log(as_json: bool, last: int) -> None:
     found = Event.objects.order_by("-id")[:last]
     if as_json:
         say_json(
-            [{"id": e.pk, "at": e.at, "by": e.by_name, "verb": e.verb, "subject": e.subject_name} for e in found]
+            [
+                {"id": e.pk, "at": e.at, "by": e.by_name, "verb": e.verb, "subject": e.subject_name}
+                for e in found
+            ]
         )
     else:
         rows = [[f"{e.at:%Y-%m-%d %H:%M}", e.by_name, e.verb, e.subject_name] for e in found]

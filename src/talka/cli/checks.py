@@ -18,13 +18,20 @@ from talka.web import doctor as examination
 @in_ecosystem
 @in_language
 @as_json
-@click.option("--severity", type=click.Choice(["error", "warning", "info"]), default="info", help="This one and worse.")
+@click.option(
+    "--severity", type=click.Choice(["error", "warning", "info"]), default="info", help="This one and worse."
+)
 def lint(ecosystem: str | None, language: str, as_json: bool, severity: str) -> None:
     """Look for defects in the strategy in force and the plans. Status 1 if there are errors."""
     speak(language)
     findings = list(record.findings(the_ecosystem(ecosystem), None, at_least=severity))
     if as_json:
-        say_json([{key: asdict(f)[key] for key in ("code", "severity", "place", "found", "expected")} for f in findings])
+        say_json(
+            [
+                {key: asdict(f)[key] for key in ("code", "severity", "place", "found", "expected")}
+                for f in findings
+            ]
+        )
     else:
         rows = [[f.code, f.severity, f.place, f.found, f.expected] for f in findings]
         say_table(["Code", "Severity", "Place", "Found", "Expected"], rows, widths=[5, 8, 34, 46, 46])
@@ -44,7 +51,13 @@ def indicators(ecosystem: str | None, language: str, as_json: bool) -> None:
     for code, each in sorted(core_indicators.INDICATORS.items()):
         reading = core_indicators.read(code, where)
         rows.append(
-            {"code": code, "label": str(each.label), "unit": str(each.unit), "value": reading.value, "as_of": reading.as_of}
+            {
+                "code": code,
+                "label": str(each.label),
+                "unit": str(each.unit),
+                "value": reading.value,
+                "as_of": reading.as_of,
+            }
         )
     if as_json:
         say_json(rows)

@@ -15,9 +15,15 @@ from talka.domains.models import Ecosystem
 from talka.domains.queries import ecosystems
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-in_ecosystem = click.option("--ecosystem", "-e", help="Code of the ecosystem; not needed where there is only one.")
+in_ecosystem = click.option(
+    "--ecosystem", "-e", help="Code of the ecosystem; not needed where there is only one."
+)
 in_language = click.option(
-    "--language", type=click.Choice(["lv", "en"]), default="lv", show_default=True, help="Language of the answer."
+    "--language",
+    type=click.Choice(["lv", "en"]),
+    default="lv",
+    show_default=True,
+    help="Language of the answer.",
 )
 
 
@@ -54,10 +60,14 @@ def _plain(value: Any) -> Any:
 def say_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, widths: Sequence[int]) -> None:
     """Writes a table to stdout; a cell longer than its column goes on below."""
     for row in [header, ["─" * min(w, 12) for w in widths], *rows]:
-        cells = [_wrapped(str("" if cell is None else cell), width) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            _wrapped(str("" if cell is None else cell), width)
+            for cell, width in zip(row, widths, strict=True)
+        ]
         for line in range(max(len(cell) for cell in cells)):
             text = "  ".join(
-                (cell[line] if line < len(cell) else "").ljust(width) for cell, width in zip(cells, widths, strict=True)
+                (cell[line] if line < len(cell) else "").ljust(width)
+                for cell, width in zip(cells, widths, strict=True)
             )
             click.echo(text.rstrip())
 

@@ -35,7 +35,9 @@ def _the_plan(ecosystem: str | None, year: int | None) -> Plan:
 @in_ecosystem
 @in_language
 @as_json
-def import_(file: Path, apply: bool, year: int | None, ecosystem: str | None, language: str, as_json: bool) -> None:
+def import_(
+    file: Path, apply: bool, year: int | None, ecosystem: str | None, language: str, as_json: bool
+) -> None:
     """Read a plan from a docx, xlsx, csv or pdf FILE and show what it would change. Status 1 if it has problems."""
     speak(language)
     read = sheets.read_plan_file(_the_plan(ecosystem, year), file)
@@ -46,10 +48,14 @@ def import_(file: Path, apply: bool, year: int | None, ecosystem: str | None, la
     if as_json:
         say_json(answer)
     else:
-        rows = [[m["number"], m["title"], ", ".join(m["responsible"]), m["deadline"]] for m in answer["measures"]]
+        rows = [
+            [m["number"], m["title"], ", ".join(m["responsible"]), m["deadline"]] for m in answer["measures"]
+        ]
         say_table(["No.", "Measure", "Responsible", "Deadline"], rows, widths=[8, 64, 40, 12])
         verb = "changed" if applied else "would change"
-        click.echo(f"\n{len(rows)} measures read; {len(answer['changes'])} rows {verb}; {len(read.problems)} problems")
+        click.echo(
+            f"\n{len(rows)} measures read; {len(answer['changes'])} rows {verb}; {len(read.problems)} problems"
+        )
         for problem in read.problems:
             click.echo(f"✗ {problem.place}: {problem.message}", err=True)
     sys.exit(1 if read.problems else 0)
@@ -60,8 +66,15 @@ def import_(file: Path, apply: bool, year: int | None, ecosystem: str | None, la
 @click.option("--to", "to", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @in_ecosystem
 @in_language
-def export(year: int, to: Path, ecosystem: str | None, language: str) -> None:
+@as_json
+def export(year: int, to: Path, ecosystem: str | None, language: str, as_json: bool) -> None:
     """Write the plan in its official form; the ending of the file says which: docx, xlsx, csv, pdf, json."""
     speak(language)
-    sheets.write_plan_file(_the_plan(ecosystem, year), to)
-    click.echo(f"{to}", err=True)
+    found = _the_plan(ecosystem, year)
+    sheets.write_plan_file(found, to)
+    if as_json:
+        say_json(
+            {"file": str(to), "year": found.year, "version": found.number, "measures": found.measures.count()}
+        )
+    else:
+        click.echo(f"{found.measures.count()} measures of {found.year} in {to}")

@@ -276,7 +276,7 @@ def _changed(ecosystem: Ecosystem) -> dict[str, datetime]:
 def package(
     ecosystem: Ecosystem, found: Sequence[Dataset], *, address: str, at: datetime, catalogue: bytes
 ) -> bytes:
-    """All data sets in one zip: every table as csv and json, plans also in their form and as IATI, the catalogue, a README.
+    """All data sets in one zip: every table as csv and json, plans also in their form and as IATI, catalogue, README.
 
     Equal data give equal bytes but for the times that IATI and the README state.
     """

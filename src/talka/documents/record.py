@@ -94,7 +94,9 @@ def inside(who: Any) -> frozenset[int]:
     if who is None:
         return frozenset()
     return frozenset(
-        each.pk for each in map(_Place, Ecosystem.objects.values_list("pk", flat=True)) if may_see_drafts(who, each)
+        each.pk
+        for each in map(_Place, Ecosystem.objects.values_list("pk", flat=True))
+        if may_see_drafts(who, each)
     )
 
 

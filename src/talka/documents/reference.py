@@ -49,11 +49,13 @@ def _both(label: Any) -> tuple[str, str]:
 
 def _indicators() -> str:
     rows = [
-        (f"`{code}`", *_both(each.label), each.unit, each.doc.partition("\n\n")[0]) for code, each in sorted(INDICATORS.items())
+        (f"`{code}`", *_both(each.label), each.unit, each.doc.partition("\n\n")[0])
+        for code, each in sorted(INDICATORS.items())
     ]
     return (
-        "# Indicators\n\nNumbers that the rooms provide. A target names one by its code; a target that names none is read"
-        " from what people report.\n\n" + _table(["Code", "Indicator", "Latvian", "Unit", "What is counted"], rows)
+        "# Indicators\n\nNumbers that the rooms provide. A target names one by its code; a target that names none is"
+        " read from what people report.\n\n"
+        + _table(["Code", "Indicator", "Latvian", "Unit", "What is counted"], rows)
     )
 
 
@@ -70,7 +72,10 @@ def _verbs() -> str:
 
 
 def _lint_rules() -> str:
-    rows = [(f"`{code}`", rule.severity, *_both(rule.label), rule.doc.partition("\n\n")[0]) for code, rule in sorted(RULES.items())]
+    rows = [
+        (f"`{code}`", rule.severity, *_both(rule.label), rule.doc.partition("\n\n")[0])
+        for code, rule in sorted(RULES.items())
+    ]
     return "# Lint rules\n\n" + _table(["Code", "Severity", "Rule", "Latvian", "What is looked for"], rows)
 
 
@@ -81,6 +86,8 @@ def _sheets() -> str:
             (f"`{column.key}`", *_both(column.label), type(column).__name__, "yes" if column.required else "")
             for column in sheet.columns
         ]
-        parts.append(f"\n## {sheet.label} (`{code}`)\n\nUnder: `{sheet.over}`. Key: {', '.join(sheet.key)}.\n\n")
+        parts.append(
+            f"\n## {sheet.label} (`{code}`)\n\nUnder: `{sheet.over}`. Key: {', '.join(sheet.key)}.\n\n"
+        )
         parts.append(_table(["Column", "Header", "Latvian", "Kind", "Required"], rows))
     return "".join(parts)

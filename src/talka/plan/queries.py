@@ -195,7 +195,9 @@ def to_print(found: Iterable[Measure]) -> list[Measure]:
     rows = list(found)
     here: dict[int, dict[str, Any]] = {}
     for measure in rows:
-        below: dict[str, Any] = {f"{name}_rows": [] for name in ("result", "indicator", "assignment", "funding")}
+        below: dict[str, Any] = {
+            f"{name}_rows": [] for name in ("result", "indicator", "assignment", "funding")
+        }
         measure.__dict__.update(below)  # what the cached properties of a measure would read one by one
         here[measure.pk] = below
 
@@ -210,7 +212,12 @@ def to_print(found: Iterable[Measure]) -> list[Measure]:
     names = ("acronym", "name_lv", "name_en")
     for pk, part, *named in each(Assignment, "part", *(f"organisation__{name}" for name in names)):
         here[pk]["assignment_rows"].append(_Taken(part, _Named(*named)))
-    source = ("funding_source_id", "funding_source__acronym", "funding_source__title_lv", "funding_source__title_en")
+    source = (
+        "funding_source_id",
+        "funding_source__acronym",
+        "funding_source__title_lv",
+        "funding_source__title_en",
+    )
     for pk, text, known, *named in each(Funding, "text", *source):
         here[pk]["funding_rows"].append(_Paid(text, _Named(*named) if known else None))
     return rows
@@ -455,9 +462,7 @@ def coordinators(ecosystem_id: int) -> list[Account]:
         .distinct()
         .order_by("pk")
     )
-    return list(found.filter(grants__ecosystem_id=ecosystem_id)) or list(
-        found.filter(grants__ecosystem=None)
-    )
+    return list(found.filter(grants__ecosystem_id=ecosystem_id)) or list(found.filter(grants__ecosystem=None))
 
 
 def occasion(due: date, today: date) -> str:

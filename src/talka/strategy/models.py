@@ -303,7 +303,9 @@ class PolicyLink(Noun):
         constraints: ClassVar = [
             # One for each place a link can come from: not every database counts two nulls as equal.
             models.UniqueConstraint(
-                fields=["strategy", "policy"], condition=Q(priority=None, target=None), name="policy_link_once"
+                fields=["strategy", "policy"],
+                condition=Q(priority=None, target=None),
+                name="policy_link_once",
             ),
             models.UniqueConstraint(fields=["priority", "policy"], name="policy_link_of_priority_once"),
             models.UniqueConstraint(fields=["target", "policy"], name="policy_link_of_target_once"),

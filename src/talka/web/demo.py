@@ -5,7 +5,7 @@ Offered only where `settings.DEMO` is on, which `talka up` sets for loopback add
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -27,14 +27,25 @@ def accounts() -> QuerySet[Account]:
     )
 
 
-def lines() -> Iterator[str]:
-    """How to sign in as each demo role, for the terminal."""
-    yield "Sign in (“Pieslēgties”) and choose a role; no password is needed on this machine:"
-    for account in (
-        Account.objects.filter(email__endswith=DOMAIN).select_related("person").prefetch_related("grants")
-    ):
-        roles = ", ".join(grant.role for grant in account.grant_list())
-        yield f"  {roles:14} {account!s:20} {account.email}"
+def offered() -> list[dict[str, str]]:
+    """Whom one may sign in as, for the terminal and for machines: role, name and e-mail of each demo account."""
+    found = Account.objects.filter(email__endswith=DOMAIN, is_active=True).prefetch_related("grants")
+    return [
+        {
+            "role": ", ".join(grant.role for grant in account.grant_list()),
+            "name": str(account),
+            "email": account.email,
+        }
+        for account in found
+    ]
+
+
+def lines(accounts: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """How to sign in as each of these, for the terminal."""
+    if accounts:
+        yield "Sign in (“Pieslēgties”) and choose a role; no password is needed on this machine:"
+    for account in accounts:
+        yield f"  {account['role']:14} {account['name']:20} {account['email']}"
 
 
 def people() -> list[dict[str, object]]:

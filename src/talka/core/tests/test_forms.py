@@ -128,7 +128,9 @@ def told(form: VerbForm) -> list[tuple[str, str, str, str]]:
 def changed(row: Any, **columns: Any) -> Change:
     """A change as the record holds it."""
     fields = {name: {"from": old, "to": new, "salt": ""} for name, (old, new) in columns.items()}
-    change = Change(subject_kind=row.kind(), subject_id=row.pk, subject_name=str(row), kind="changed", fields=fields)
+    change = Change(
+        subject_kind=row.kind(), subject_id=row.pk, subject_name=str(row), kind="changed", fields=fields
+    )
     change.event = Event(by_name="Bruno Paraugs")
     return change
 
@@ -138,7 +140,13 @@ def test_what_is_unseen_is_told_in_the_words_of_the_form() -> None:
     row, bees = mission(), add_domain(HUB, by=SYSTEM, code="bees", title_lv="Bites")
     form = WordedForm(subject=row)
     form.meanwhile = [
-        changed(row, title_lv=("Jūra", "Viņu"), parent_id=(None, bees.pk), kind_of=("law", "strategy"), order=(1, 2))
+        changed(
+            row,
+            title_lv=("Jūra", "Viņu"),
+            parent_id=(None, bees.pk),
+            kind_of=("law", "strategy"),
+            order=(1, 2),
+        )
     ]
     assert told(form) == [
         ("Bruno Paraugs", "Nosaukums", "Jūra", "Viņu"),

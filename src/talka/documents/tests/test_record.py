@@ -153,7 +153,9 @@ def test_outsiders_are_told_nothing_of_what_is_in_preparation(scene: Scene, name
 def test_the_team_is_told_of_everything_but_roles(scene: Scene) -> None:
     decision(body(scene.eco))
     actions.report(scene.plan.measures.get(), by=SYSTEM, period=Period.year(2023), text="Darīts.")
-    assert {("governance.prepare", "governance.decision"), ("plan.report", "core.report")} <= told(scene, "anna")
+    assert {("governance.prepare", "governance.decision"), ("plan.report", "core.report")} <= told(
+        scene, "anna"
+    )
     assert not {kind for _verb, kind in told(scene, "anna")} & record.PERSONAL
 
 

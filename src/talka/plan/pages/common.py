@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import wraps
 from typing import Any
@@ -45,10 +45,16 @@ def chosen(request: HttpRequest, ecosystem: str, year: int) -> Plan:
 
 def shown(request: HttpRequest, eco: Ecosystem, year: int) -> Plan:
     """As `chosen`, once the ecosystem is known."""
+    return among(list(queries.visible_plans(eco, asker(request)).filter(year=year)), request, year)
+
+
+def among(known: Sequence[Plan], request: HttpRequest, year: int) -> Plan:
+    """As `chosen`, once the plans are known that the reader may see, newest first."""
     number = request.GET.get("version", "")
     if number and not number.isdecimal():
         raise Http404(_("“%(text)s” is not the number of a version.") % {"text": number[:40]})
-    found = queries.plan_for_reader(eco, asker(request), year, int(number) if number else None)
+    of_year = [each for each in known if each.year == year and (not number or each.number == int(number))]
+    found = next((each for each in of_year if each.in_force), of_year[0] if of_year else None)
     if found is None:
         raise Http404(_("There is no such plan for %(year)s, or it is not adopted yet.") % {"year": year})
     return found

@@ -34,6 +34,7 @@ from talka.plan.pages.common import (
     COLUMNS,
     PAGE,
     address,
+    among,
     chosen,
     form_page,
     language,
@@ -74,17 +75,21 @@ def current(request: HttpRequest, ecosystem: str) -> HttpResponse:
 
 def plan(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
     """A year's plan: how far it has come, its measures in the eight columns or over time, what to put right."""
-    it = chosen(request, ecosystem, year)
-    it.strategy.ecosystem = it.ecosystem  # its address is printed below
+    eco = domains.enter(request, ecosystem)
     by, today = asker(request), timezone.localdate()
+    known = list(queries.visible_plans(eco, by))
+    it = among(known, request, year)
+    it.strategy.ecosystem = it.ecosystem  # its address is printed below
     view = request.GET.get("view", "")
     view = view if view in VIEWS else "table"
-    sections = list(queries.sections(it))
+    sections = list(it.sections.all())
     tally = queries.tally(it, today)
     narrowing = forms.FilterForm(request.GET, institutions=queries.institutions_in(it), sections=sections)
     rows = queries.narrowed(queries.in_order(it), **narrowing.wanted(), today=today)
-    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    known = list(queries.visible_plans(it.ecosystem, by))
+    pages = Paginator(rows, PAGE)
+    if not narrowing.narrows:
+        pages.count = tally.total  # counted already
+    page = pages.get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "title": _("Action plan for %(year)s") % {"year": it.year},
         "kicker": it.ecosystem.short or it.ecosystem.title,

@@ -62,4 +62,7 @@ def test_it_is_what_the_rows_say(language: str) -> None:
 def test_it_costs_five_queries(count: int, django_assert_num_queries: Any) -> None:
     plan = drawn(count)
     with django_assert_num_queries(5):
-        assert len([queries.shown_cells(measure) for measure in queries.to_print(queries.in_order(plan))]) == count
+        assert (
+            len([queries.shown_cells(measure) for measure in queries.to_print(queries.in_order(plan))])
+            == count
+        )

@@ -23,4 +23,7 @@ def test_an_organisation_is_shown_with_all_its_work(client: Client) -> None:
     page = client.get(f"/lv/organisations/{ministry.pk}/").content.decode()
     assert "Biobanku likuma apstiprināšana" in page
     institute = Organisation.objects.get(code="osi")
-    assert {piece.code for piece in work_of(institute, None)} == {"portfolio-projects", "portfolio-partnerships"}
+    assert {piece.code for piece in work_of(institute, None)} == {
+        "portfolio-projects",
+        "portfolio-partnerships",
+    }
