@@ -258,9 +258,9 @@ def test_an_ecosystem_without_a_plan_says_what_will_be_here() -> None:
 @pytest.mark.parametrize(
     ("where", "count"),
     [
-        ("{year}/", 15),
-        ("{year}/?view=timeline", 10),
-        ("{year}/?state=late&institution={institution}&part=1.1&q=pas", 15),
+        ("{year}/", 13),
+        ("{year}/?view=timeline", 8),
+        ("{year}/?state=late&institution={institution}&part=1.1&q=pas", 14),
         ("measures/{measure}/", 11),
         ("{year}/compare/?from={before}", 19),
     ],
