@@ -119,7 +119,7 @@ def find(
     )
 
 
-@router.get("/work/reports", response=ReportPage)
+@router.get("/my/reports", response=ReportPage)
 def waiting(request: HttpRequest, state: str = "submitted", limit: int = LIMIT, offset: int = OFFSET) -> Any:
     """Reports that wait for you: `submitted` ones that you may judge, `returned` ones for you to mend."""
     by = actor(request)

@@ -416,10 +416,10 @@ def test_what_waits_for_somebody(eco: Ecosystem, anna: str) -> None:
     strategy.adopt(a_strategy(eco), by=SYSTEM)
     bruno = key(account("Bruno", "officer", eco, plans.organisation("EM")))
     told = ask("post", f"{IN}targets/t0/reports", bruno, {"period": "2023", "value": "4"}).json()
-    assert [each["id"] for each in ask("get", "work/reports", anna).json()["items"]] == [told["id"]]
-    assert ask("get", "work/reports", bruno).json()["count"] == 0
+    assert [each["id"] for each in ask("get", "my/reports", anna).json()["items"]] == [told["id"]]
+    assert ask("get", "my/reports", bruno).json()["count"] == 0
     ask("post", f"{IN}targets/t0/reports/{told['id']}/return", anna, {"comment": "Kur?"})
-    [mine] = ask("get", "work/reports?state=returned", bruno).json()["items"]
+    [mine] = ask("get", "my/reports?state=returned", bruno).json()["items"]
     assert mine["comment"] == "Kur?"
 
 
@@ -478,7 +478,7 @@ LISTS = [
     f"{IN}plans/2023/sections",
     f"{IN}projects/x1/standing",
     "search?q=paraug",
-    "work/reports",
+    "my/reports",
 ]
 
 
