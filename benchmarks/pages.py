@@ -51,7 +51,8 @@ def measure(home: Path, seconds: float, ecosystems: int) -> dict[str, dict[str, 
         "--log-level",
         "error",
     ]
-    where = ["--host", "127.0.0.1", "--port", str(PORT), "--workers", str(WORKERS)]
+    # As `talka up` serves.
+    where = ["--host", "127.0.0.1", "--port", str(PORT), "--workers", str(WORKERS), "--blocking-threads", "2"]
     environment = {
         **os.environ,
         "TALKA_HOME": str(home.resolve()),

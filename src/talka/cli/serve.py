@@ -113,8 +113,9 @@ def serve(host: str, port: int, workers: int, *, address: str, demo: bool) -> No
             port=port,
             interface=Interfaces.WSGI,
             workers=workers,
-            # Pages are computed, not waited for: more threads than this only take turns with each other.
-            blocking_threads=4,
+            # Pages are computed, not waited for: more threads than this only take turns with each other, and the
+            # slowest of the pages come a third later (docs/performance.md).
+            blocking_threads=2,
             websockets=False,
             log_level=LogLevels.warning,
         ).serve()
