@@ -48,6 +48,7 @@ def database() -> dict[str, object]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME / "talka.sqlite3",
+            "CONN_MAX_AGE": 60,  # opening it costs as much as a page's questions
             "OPTIONS": {
                 # IMMEDIATE: a write transaction takes its lock at the start, so two writers queue
                 # instead of failing half-way with "database is locked".
