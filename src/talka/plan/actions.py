@@ -66,10 +66,11 @@ def add_funding_source(hub: Hub, *, by: Any, **values: Any) -> FundingSource:
 
 
 @action(needs=rules.may_edit)
-def edit_funding_source(source: FundingSource, *, by: Any, **values: Any) -> FundingSource:
+def edit_funding_source(row: FundingSource, *, by: Any, **values: Any) -> FundingSource:
     """Changes a source of funding."""
-    _set(source, values)
-    return source
+    # Not called `source`, as one of its columns is.
+    _set(row, values)
+    return row
 
 
 # ---------------------------------------------------------------- plans

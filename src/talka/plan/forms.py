@@ -504,6 +504,9 @@ class JudgeForm(VerbForm):
     def __init__(self, *args: Any, required: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["comment"].required = required
+        self.fields["comment"].error_messages["required"] = _(
+            "Say in the comment what is missing, so that it can be mended."
+        )
 
 
 # ---------------------------------------------------------------- files

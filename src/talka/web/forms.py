@@ -35,20 +35,15 @@ class SignInForm(forms.Form):
         if not {"email", "password"} <= values.keys():
             return values
         key = f"sign-in:{values['email'].casefold()}:{self.request.META.get('REMOTE_ADDR', '')}"
-        if cache.get(key, 0) >= ATTEMPTS:
+        # Counted before the password is looked at: tries that come all at once are counted too.
+        cache.add(key, 0, MINUTES * 60)
+        if cache.incr(key) > ATTEMPTS:
             raise forms.ValidationError(_("Too many wrong tries. Wait a quarter of an hour and try again."))
         self.account = authenticate(self.request, username=values["email"], password=values["password"])
         if self.account is None:
-            cache.set(key, cache.get(key, 0) + 1, MINUTES * 60)
+            cache.touch(key, MINUTES * 60)
             raise forms.ValidationError(
                 _("E-mail and password do not fit together. Capitals count in the password.")
             )
         cache.delete(key)
         return values
-
-
-class SearchForm(forms.Form):
-    """What is looked for, and among what."""
-
-    q = forms.CharField(label=_("What are you looking for?"), required=False, max_length=200)
-    kind = forms.CharField(required=False)

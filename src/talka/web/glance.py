@@ -34,6 +34,7 @@ from talka.ui.parts.rows import tree as tree_of_links
 from talka.web import queries
 
 NEWS, LATE, BARS = 8, 6, 30
+LINTED = 3  # ecosystems that "my work" sums up the linter for; whoever keeps more looks at each by itself
 
 
 def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def of(ecosystem: Ecosystem, who: Any, language: str) -> dict[str, Any]:
         "lead": Truncator(ecosystem.summary).words(32, truncate=" …"),
         **kept("overview", ecosystem.pk, lambda: _in_force(ecosystem, language)),
         "happenings": news() if who else kept("news", ecosystem.pk, news),
-        "drafts": drafts_for(ecosystem, who),
+        "drafts": drafts_for([ecosystem], who),
     }
 
 
@@ -164,15 +165,16 @@ def tone_of(measure: Any, today: date) -> str:
     }[MeasureState(measure.state)]
 
 
-def drafts_for(ecosystem: Ecosystem, who: Any) -> list[Any]:
+def drafts_for(ecosystems: Sequence[Ecosystem], who: Any) -> list[Any]:
     """Versions in preparation that this reader may see."""
     found: list[Any] = []
-    if strategy_rules.may_see_drafts(who, ecosystem):
-        found += Strategy.objects.filter(ecosystem=ecosystem, state=StrategyState.DRAFT).select_related(
-            "ecosystem"
-        )
-    if plan_rules.may_see_drafts(who, ecosystem):
-        found += Plan.objects.filter(ecosystem=ecosystem, state=PlanState.DRAFT).select_related("ecosystem")
+    for model, state, rule in (
+        (Strategy, StrategyState.DRAFT, strategy_rules.may_see_drafts),
+        (Plan, PlanState.DRAFT, plan_rules.may_see_drafts),
+    ):
+        if seen := [each for each in ecosystems if rule(who, each)]:
+            drafts = model._base_manager.filter(ecosystem__in=seen, state=state)
+            found += drafts.select_related("ecosystem").order_by("ecosystem", "pk")
     return found
 
 
@@ -191,15 +193,23 @@ class Happening:
 
 
 def happenings(events: Iterable[Event], *, with_names: bool) -> list[Happening]:
-    """Events in words, with the addresses of what they are about; a fixed number of queries."""
+    """Events in words, with the addresses of what they are about; a fixed number of queries.
+
+    What is there is named as it is called now, in the reader's language; what is gone, as the record names it. A
+    report is told as what it reports on.
+    """
     events = list(events)
     rows = queries.rows_of((event.subject_kind, event.subject_id) for event in events)
+    about = {key: (row.about_kind, row.about_id) for key, row in rows.items() if hasattr(row, "about_kind")}
+    rows |= queries.rows_of(about.values())
     result = []
     for event in events:
-        row = rows.get((event.subject_kind, event.subject_id))
+        key = (event.subject_kind, event.subject_id)
+        row = rows.get(about.get(key, key))
+        name = event.subject_name if row is None else str(row)
         url = row.get_absolute_url() if row is not None and hasattr(row, "get_absolute_url") else ""
-        by = event.by_name if with_names else ""
-        result.append(Happening(event.at, by, verb_in_words(event.verb), event.subject_name, url))
+        by = queries.who(event.by_name) if with_names else ""
+        result.append(Happening(event.at, by, verb_in_words(event.verb), name, url))
     return result
 
 
@@ -299,8 +309,8 @@ def work_of(account: Any, today: date) -> dict[str, Any]:
         "returned": [(r, subjects.get((r.about_kind, r.about_id))) for r in returned],
         "decisions": decisions,
         "ecosystems": ecosystems,
-        "drafts": [draft for e in ecosystems for draft in drafts_for(e, account)],
-        "problems": [(e, problem_counts(e)) for e in ecosystems if e.pk in judged],
+        "drafts": drafts_for(ecosystems, account),
+        "problems": [(e, problem_counts(e)) for e in ecosystems if e.pk in judged[:LINTED]],
         "waiting": len(measures) + len(to_judge) + len(returned) + len(decisions),
         "reports": reports_,
         "judges": bool(judged),

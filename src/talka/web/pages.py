@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.contrib import messages
@@ -26,7 +27,10 @@ from talka.domains import queries as domains
 from talka.web import demo, glance, queries
 from talka.web.forms import SignInForm
 
+log = logging.getLogger(__name__)
+
 PAGE = 50
+NEWS = 1000  # counting all acts of a busy ecosystem would take longer than reading a page of them
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -75,9 +79,10 @@ def problem_list(request: HttpRequest, ecosystem: str) -> HttpResponse:
 
 
 def changes(request: HttpRequest, ecosystem: str) -> HttpResponse:
-    """Everything done in the ecosystem, newest first. For those who may see drafts: the record speaks of them."""
+    """What was done in the ecosystem, newest first: the last thousand acts; each row's own history holds the rest."""
     eco = domains.enter(request, ecosystem)
-    page = Paginator(record.events(eco, asker(request)), PAGE).get_page(request.GET.get("page"))
+    told = record.events(eco, asker(request))[:NEWS]
+    page = Paginator(told, PAGE).get_page(request.GET.get("page"))
     return render(
         request,
         "web/changes.html",
@@ -155,7 +160,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_in_demo(request: HttpRequest) -> HttpResponse:
     """Sign in as an invented person; only where the demo is on."""
-    account = get_object_or_404(demo.accounts(), pk=request.POST.get("account"))
+    wanted = request.POST.get("account", "")
+    account = get_object_or_404(demo.accounts(), pk=int(wanted) if wanted.isdecimal() else 0)
     login(request, account, backend="django.contrib.auth.backends.ModelBackend")
     return redirect(_safe_next(request))
 
@@ -180,15 +186,17 @@ def attachment(request: HttpRequest, pk: int) -> FileResponse:
     file = get_object_or_404(Attachment, pk=pk)
     if not record.may_open(asker(request), file):
         raise Http404(_("There is no such file, or it is not public: sign in to see it."))
-    response = FileResponse(
-        file.file.open("rb"), as_attachment=True, filename=file.name, content_type=file.media_type
-    )
+    try:
+        data = file.file.open("rb")
+    except FileNotFoundError:
+        log.error("the bytes of attachment %s are gone: %s", file.pk, file.file.name)
+        raise Http404(_("The file is lost; whoever looks after this site has been told.")) from None
+    response = FileResponse(data, as_attachment=True, filename=file.name, content_type=file.media_type)
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
 
+@login_required
 def account(request: HttpRequest) -> HttpResponse:
     """One's own account; its forms stand in parties."""
-    if asker(request) is None:
-        return redirect("sign-in")
     return redirect("my-account")

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from talka.core.actions import SYSTEM
 from talka.core.models import Change, Noun, Report, ReportState
 from talka.documents import record
 from talka.domains.models import Ecosystem
@@ -46,13 +47,16 @@ def rows_of(names: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Any]:
 
 
 def _with_parents(model: type[Noun]) -> QuerySet[Any]:
-    """All rows, with what their addresses need."""
+    """All rows, with what their names and addresses need."""
     parents = {
         "strategy": "strategy__ecosystem",
         "plan": "plan__ecosystem",
         "ecosystem": "ecosystem",
         "body": "body__ecosystem",
         "project": "project__ecosystem",
+        "account": "account__person",
+        "person": "person",
+        "organisation": "organisation",
     }
     names = {field.name for field in model._meta.concrete_fields if field.is_relation}
     return model._base_manager.select_related(*(path for name, path in parents.items() if name in names))
@@ -83,7 +87,7 @@ def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
                 shown(model, name, entry.get("to"), names),
             )
             for name, entry in change.fields.items()
-            if "erased" not in entry
+            if "erased" not in entry and told_of(model, name)
         ]
         erased = [
             (label_of(model, name), "", pgettext("history", "erased"))
@@ -93,8 +97,8 @@ def told(changes: Iterable[Change], *, with_names: bool) -> list[Told]:
         result.append(
             Told(
                 change.event.at,
-                change.event.by_name if with_names else gettext("An official"),
-                f"{_verb(change.kind)} {noun_of(change.subject_kind)}: {change.subject_name}",
+                who(change.event.by_name) if with_names else gettext("An official"),
+                f"{_verb(change.kind)}: {noun_of(change.subject_kind)} “{change.subject_name}”",
                 "",
                 columns + erased,
             )
@@ -158,14 +162,36 @@ def noun_of(kind: str) -> str:
     return str(NOUNS.get(kind) or (model._meta.verbose_name if model else kind))
 
 
+def who(name: str) -> str:
+    """Who acted, as a reader knows them: what the house does by itself it does under a name of the code."""
+    return gettext("the house itself") if name == SYSTEM.name else name
+
+
+def _field(model: type[Noun] | None, column: str) -> Any:
+    return next(
+        (
+            field
+            for field in (model._meta.concrete_fields if model else ())
+            if column in (field.attname, field.name)
+        ),
+        None,
+    )
+
+
+def told_of(model: type[Noun] | None, column: str) -> bool:
+    """Whether a reader is told of a column: not of what the code reckons from others, nor of what has no name."""
+    field = _field(model, column)
+    return field is None or bool(field.editable and (field._verbose_name is not None or field.related_model))
+
+
 def label_of(model: type[Noun] | None, column: str) -> str:
-    """What a column is called."""
-    if model is None:
+    """What a column is called; one that leads to another row without a name of its own is called after that."""
+    field = _field(model, column)
+    if field is None:
         return column
-    for field in model._meta.concrete_fields:
-        if column in (field.attname, field.name):
-            return capfirst(str(field.verbose_name))
-    return column
+    if field._verbose_name is None and isinstance(field.related_model, type):
+        return capfirst(noun_of(field.related_model.kind()))
+    return capfirst(str(field.verbose_name))
 
 
 References = dict[tuple[type[Any], Any], str]  # what the rows that columns refer to are called

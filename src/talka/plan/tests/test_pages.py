@@ -929,7 +929,7 @@ def test_a_report_is_returned_corrected_accepted_locked_and_unlocked() -> None:
         )
 
     assert "Handed in." in text_of(hand_in("Gandrīz gatavs."))
-    assert "This field is required." in judge("return", " ")
+    assert "Say in the comment what is missing" in judge("return", " ")
     assert "Returned to the institution with your comment." in judge("return", "Cik cilvēku bija?")
     assert "Cik cilvēku bija?" in text_of(bruno.get(page))
     assert "corrects the earlier report" in text_of(hand_in("Bija 40 cilvēku."))

@@ -35,6 +35,17 @@ def test_what_a_table_shows_reads_back_the_same(code: str):
     assert (preview.problems, [(item.name, item.differences) for item in preview.changes]) == ([], [])
 
 
+def test_a_source_of_funding_is_changed_with_all_its_columns():
+    sheet = SHEETS["plan.funding_sources"]
+    row = actions.add_funding_source(HUB, by=SYSTEM, code="eraf", title_lv="ERAF")
+    cells = {"code": "eraf", "title_lv": "ERAF (ES)", "source": "Plāns 2023"}
+    preview = sheet.preview(HUB, [Raw("row 1", cells)])
+    assert preview.problems == []
+    sheet.apply(preview, by=SYSTEM)
+    row.refresh_from_db()
+    assert (row.title_lv, row.source) == ("ERAF (ES)", "Plāns 2023")
+
+
 def test_a_copy_made_from_the_tables_says_the_same():
     plan = draw.real_plan(draw.ecosystem())
     other = actions.add_plan(plan.ecosystem, by=SYSTEM, year=2024)
