@@ -53,17 +53,17 @@ def write(verb: str, *, by: Any, subject: Any, touches: Sequence[Touch], at: dat
         (
             Change(
                 event=event,
-                subject_kind=touched.kind(),
-                subject_id=touched.pk,
-                subject_name=touched.name[:500],
+                subject_kind=called,
+                subject_id=touch.subject.pk,
+                subject_name=name[:500],
                 kind=touch.kind,
                 fields={
-                    name: {"from": _plain(old), "to": _plain(new), "salt": chain.new_salt()}
-                    for name, (old, new) in touch.fields.items()
+                    column: {"from": _plain(old), "to": _plain(new), "salt": chain.new_salt()}
+                    for column, (old, new) in touch.fields.items()
                 },
             )
             for touch in touches
-            for touched in [Known.of(touch.subject)]
+            for called, name in [Known.named(touch.subject)]
         ),
     )
     Delivery.objects.bulk_create(

@@ -30,9 +30,14 @@ class Known:
     @classmethod
     def of(cls, subject: Any) -> Known:
         """Named in the language of the record, which is one: what is sealed must not depend on what its actors read."""
+        return cls(subject.pk, *cls.named(subject), getattr(subject, "ecosystem_id", None))
+
+    @staticmethod
+    def named(subject: Any) -> tuple[str, str]:
+        """Kind and name alone: of a row far below, finding its ecosystem asks the database once for each step up."""
         called = subject.kind() if hasattr(subject, "kind") else "hub"
         with override(settings.LANGUAGE_CODE):
-            return cls(subject.pk, called, str(subject), getattr(subject, "ecosystem_id", None))
+            return called, str(subject)
 
     def kind(self) -> str:
         return self.called
