@@ -657,7 +657,7 @@ class _Document:
         for priority in priorities:
             facts = {
                 **_both("title", _("Priority"), priority),
-                _("Direction"): str(priority.direction),
+                _("Direction"): _Parent(priority.direction),
                 **_both("rationale", _("Rationale"), priority),
                 _("Policies served"): policies("priority_id", priority.pk),
                 _("Shares"): served_by(priority),
@@ -667,7 +667,7 @@ class _Document:
         for target in targets:
             facts = {
                 **_both("title", _("Target"), target),
-                _("Priority"): str(target.priority or ""),
+                _("Priority"): _Parent(target.priority),
                 _("Kind"): target.get_kind_of_display(),
                 _("Indicator"): target.indicator,
                 **_both("unit", _("Unit"), target),
@@ -715,6 +715,18 @@ class _Order(str):
     __slots__ = ()
 
 
+class _Parent(str):
+    """What a row stands under; renamed it is still the same, and only its own row tells of the new name."""
+
+    __slots__ = ("code",)
+    code: str
+
+    def __new__(cls, row: Direction | Priority | None) -> _Parent:
+        made = super().__new__(cls, "" if row is None else str(row))
+        made.code = "" if row is None else row.code
+        return made
+
+
 def _order(label: str, rows: Sequence[Any]) -> dict[str, str]:
     return {label: _Order(" ".join(row.code for row in rows))}
 
@@ -723,6 +735,8 @@ def _fields_of(before: Mapping[str, str], after: Mapping[str, str]) -> list[Fiel
     fields = []
     for label, new in after.items():
         old = before[label]
+        if isinstance(new, _Parent) and isinstance(old, _Parent) and new.code == old.code:
+            continue
         if isinstance(new, _Order):
             both = set(old.split()) & set(new.split())
             old, new = (" ".join(code for code in side.split() if code in both) for side in (old, new))

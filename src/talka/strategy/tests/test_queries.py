@@ -255,6 +255,12 @@ def test_going_back_is_the_mirror_of_going_forward(pair: tuple[Strategy, Strateg
     ]
 
 
+def test_a_renamed_priority_does_not_mark_its_targets(pair: tuple[Strategy, Strategy]) -> None:
+    one, two = pair
+    actions.edit_priority(two.priority_set.get(code="posts"), by=SYSTEM, title_lv="Stabi", title_en="Poles")
+    assert [(d.kind, d.code) for d in queries.compare(one, two)] == [("strategy.priority", "posts")]
+
+
 def test_one_row_put_in_does_not_mark_its_neighbours(pair: tuple[Strategy, Strategy]) -> None:
     one, two = pair
     for target in two.target_set.all():
