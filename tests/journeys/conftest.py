@@ -199,8 +199,10 @@ def visitor(browser: Browser, hub: Hub, request: pytest.FixtureRequest) -> Itera
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
-        # The browser itself reports each 4xx answer; journeys that expect one assert it themselves.
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+        # The browser itself reports each 4xx answer and htmx each lost connection; journeys that expect one
+        # assert what their people see of it.
+        expected = message.text.startswith(("Failed to load resource", "htmx:sendError", "htmx:afterRequest"))
+        if message.type in {"error", "warning"} and not expected:
             complaints.append(f"console: {message.text}")
 
     def watch(asked: Request) -> None:

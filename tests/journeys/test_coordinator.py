@@ -117,7 +117,7 @@ def test_the_ministry_s_word_form_becomes_a_plan_in_force(
 
     def letter_back(table: Any, row: Any) -> None:
         if row.cells[RESPONSIBLE].text == "Izglītības un zinātes ministrija":
-            row.cells[RESPONSIBLE].text = "Izglītības un zinātnes ministrija"
+            row.cells[RESPONSIBLE].text = "IZM"
 
     right = mend(wrong, tmp_path / "no-ministrijas-2.docx", change=letter_back)
     anna.follow("Importēt")
@@ -150,7 +150,7 @@ def test_the_ministry_s_word_form_becomes_a_plan_in_force(
     gunars.picture("journey-council-my-work")
     gunars.follow("Par 2023. gada rīcības plāna grozījumiem")
     gunars.follow("Pieņemt")
-    gunars.sees("Pieņemt gada rīcības plānu")
+    gunars.sees("Pieņemt rīcības plānu")
     gunars.picture("journey-council-adopt")
     gunars.press("Pieņemt")
     gunars.sees("Ko šis lēmums mainīja")
@@ -258,7 +258,7 @@ def test_a_new_version_of_the_strategy_is_compared(visitor: Callable[..., Visito
     anna.press("Saglabāt")
     anna.go("/lv/biomed/strategy/")
     anna.follow("Salīdzināt versijas")
-    expect(page.locator("del")).to_have_text("atbilstošas ")
+    expect(page.locator("del")).to_contain_text("atbilstošas")
     anna.picture("journey-strategy-compared")
     # The public sees nothing of it.
     anybody = visitor()
@@ -270,18 +270,18 @@ def test_one_organisation_noted_twice_becomes_one(visitor: Callable[..., Visitor
     page = anna.page
     anna.sign_in(ANNA)
     anna.go("/lv/organisations/add/")
-    page.get_by_label("Kods").fill("rtu-otrreiz")
     page.get_by_label("Nosaukums latviski").fill("Rīgas Tehniskā universitate")
     page.get_by_label("Akronīms").fill("RTU")
     page.get_by_label("Spirāles sektors").select_option(label="zinātne")
     page.get_by_label("Veids").select_option(label="augstskola")
     anna.press("Pievienot")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rīgas Tehniskā universitate")
     anna.go("/lv/organisations/duplicates/")
     anna.picture("journey-duplicates")
     page.get_by_role("row").filter(has_text="Rīgas Tehniskā universitate").get_by_role(
         "link", name="Salīdzināt"
     ).click()
-    if page.get_by_role("row").filter(has_text="rtu-otrreiz").get_by_role("strong").count():
+    if not page.get_by_role("button", name="Apvienot ar “Rīgas Tehniskā universitāte”").count():
         anna.follow("Otrādi")  # the one that is used everywhere is to stay
     anna.picture("journey-merge")
     anna.press("Apvienot ar “Rīgas Tehniskā universitāte”")
@@ -299,8 +299,7 @@ def test_reference_data_are_changed_in_a_form(visitor: Callable[..., Visitor]) -
     dzintars.follow("Pamatdati")
     dzintars.follow("Finansējuma avoti")
     page.get_by_role("main").get_by_role("link", name="ERAF").first.click()
-    field = page.get_by_role("textbox").filter(visible=True).nth(2)
-    field.fill(field.input_value() + " (ES)")
+    page.get_by_label("Nosaukums (latviski)").fill("Eiropas Reģionālās attīstības fonds (ES)")
     dzintars.picture("journey-reference-row")
     dzintars.press("Saglabāt")
     dzintars.sees("(ES)")
