@@ -11,6 +11,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -42,6 +43,13 @@ def pytest_configure() -> None:
 
     translations.compile_all()
     django.setup()
+
+    from django.conf import settings  # noqa: PLC0415 -- as above
+
+    # xdist's workers inherit DJANGO_SETTINGS_MODULE, so that their settings are read before this file names their home.
+    settings.HOME = Path(HOME)
+    settings.MEDIA_ROOT = settings.HOME / "media"
+    settings.EMAIL_FILE_PATH = settings.HOME / "mail"
 
 
 def pytest_unconfigure() -> None:

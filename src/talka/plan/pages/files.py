@@ -6,15 +6,9 @@ holds for a day and for whoever uploaded it: a reload, a lost connection or a se
 
 from __future__ import annotations
 
-import re
-import secrets
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePath
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
@@ -26,6 +20,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext_lazy
 
+from talka.core import sheets_io
 from talka.core.actions import Invalid
 from talka.core.formats import CONTENT_TYPES, FORMATS, LIMITS
 from talka.core.http import asker
@@ -38,7 +33,6 @@ from talka.plan.pages.common import PAGE, address, chosen, must_be_open, need, t
 from talka.plan.sheets import PlanFile, export_plan, read_plan_file
 from talka.ui.parts.boxes import badge
 
-DAY = 24 * 60 * 60
 PROBLEMS = 200  # drawn on one page; whoever has more puts the first ones right
 MULTIPART = 1024**2  # what a form adds to its file: field names, the token
 
@@ -130,14 +124,14 @@ def take_over(request: HttpRequest, ecosystem: str, year: int, token: str) -> Ht
         except Invalid as refusal:
             messages.error(request, str(refusal))
             return redirect(_here("plan-import-preview", eco, it, year, token))
-        kept.path.unlink(missing_ok=True)
+        sheets_io.discard(kept)
         messages.success(request, _imported(kept.name, done))
         return redirect(plan)
     return render(request, "plan/preview.html", _preview(request, eco, it, year, found, back))
 
 
 def _carry_out(
-    request: HttpRequest, eco: Ecosystem, it: Plan | None, year: int, kept: Kept, found: PlanFile
+    request: HttpRequest, eco: Ecosystem, it: Plan | None, year: int, kept: sheets_io.Kept, found: PlanFile
 ) -> tuple[int, Plan]:
     """How many measures a file has added or changed, and in which plan. A year without a plan gets one."""
     expected = request.POST.get("expected", "")
@@ -247,49 +241,24 @@ class Gone(Exception):
     """There is no such file, or not for this account and plan."""
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A waiting file, and what its owner calls it."""
-
-    path: Path
-    name: str
-
-
 def _salt(account: Any, eco: Ecosystem, year: int, it: Plan | None) -> str:
     """What a token is bound to: whoever uploaded the file, and the plan it was for."""
     return f"plan.import:{account.pk}:{eco.pk}:{year}:{it.pk if it else ''}"
 
 
-def _folder() -> Path:
-    folder = Path(settings.HOME) / "uploads"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
 def keep(upload: UploadedFile, salt: str) -> str:
-    """Keeps a file for a day under a random name and returns the token to it; files older than that go."""
-    folder = _folder()
-    for each in folder.iterdir():
-        if each.stat().st_mtime < time.time() - DAY:
-            each.unlink(missing_ok=True)
-    name = PurePath(upload.name or "").name[-150:]
-    ending = PurePath(name).suffix.casefold()
-    kept = folder / (secrets.token_hex(16) + (ending if re.fullmatch(r"\.[a-z0-9]{1,5}", ending) else ""))
-    partial = kept.with_suffix(".part")  # a connection lost half-way leaves no file that looks whole
-    with partial.open("wb") as out:
-        for chunk in upload.chunks():
-            out.write(chunk)
-    partial.replace(kept)
-    return signing.dumps([kept.name, name], salt=salt)
+    """Keeps a file for a day and returns the signed token to it."""
+    waiting = sheets_io.keep(upload)
+    return signing.dumps(waiting.token, salt=salt)
 
 
-def find(token: str, salt: str) -> Kept:
+def find(token: str, salt: str) -> sheets_io.Kept:
     """The file that a token leads to. Raises Gone."""
     try:
-        stored, name = signing.loads(token, salt=salt, max_age=DAY)
+        stored = signing.loads(token, salt=salt, max_age=sheets_io.DAY)
     except signing.BadSignature:
         raise Gone from None
-    path = _folder() / stored
-    if not path.is_file():
-        raise Gone
-    return Kept(path, name)
+    try:
+        return sheets_io.kept(stored)
+    except Invalid:
+        raise Gone from None

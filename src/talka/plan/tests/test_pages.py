@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 import time
 from datetime import date
 from decimal import Decimal
@@ -19,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.translation import override
 
+from talka.core import sheets_io
 from talka.core.actions import HUB, SYSTEM
 from talka.core.formats import CONTENT_TYPES
 from talka.core.models import Attachment, Report, ReportState
@@ -29,7 +31,6 @@ from talka.parties.models import Account, Organisation
 from talka.plan import actions, queries
 from talka.plan.forms import periods
 from talka.plan.models import Measure, Plan, PlanState, Section
-from talka.plan.pages import files
 from talka.plan.sheets import read_plan_file
 from talka.plan.tests import factories as draw
 
@@ -448,14 +449,13 @@ def expected(preview: Any) -> str:
 
 
 def waiting() -> list[Path]:
-    # Other rooms' imports keep folders there.
-    return sorted(each for each in files._folder().iterdir() if each.is_file())
+    return sorted(sheets_io._folder().glob("*"))
 
 
 @pytest.fixture(autouse=True)
 def _no_files_wait() -> None:
     for each in waiting():
-        each.unlink()
+        shutil.rmtree(each)
 
 
 def test_a_file_is_shown_as_a_difference_and_then_taken_over() -> None:
@@ -551,7 +551,7 @@ def test_a_token_is_of_one_person_one_plan_and_one_day(monkeypatch: pytest.Monke
     assert gone in text_of(signed_in(who.anna).get(address[:-2] + "x/", follow=True))
     assert signed_in(who.anna).get(address).status_code == 200
     now = time.time()
-    monkeypatch.setattr("django.core.signing.time.time", lambda: now + files.DAY + 1)
+    monkeypatch.setattr("django.core.signing.time.time", lambda: now + sheets_io.DAY + 1)
     assert gone in text_of(signed_in(who.anna).get(address, follow=True))
     assert plan.measures.get().title_lv == "Pasākums 1"
 
@@ -563,7 +563,7 @@ def test_files_older_than_a_day_go_with_the_next_upload(monkeypatch: pytest.Monk
     send(client, eco, plan.year, table("1.1.1.;Divi;;EM;2023;"))
     before = waiting()
     now = time.time()
-    monkeypatch.setattr("talka.plan.pages.files.time.time", lambda: now + files.DAY + 10)
+    monkeypatch.setattr("talka.core.sheets_io.time.time", lambda: now + sheets_io.DAY + 10)
     send(client, eco, plan.year, table("1.1.1.;Trīs;;EM;2023;"))
     assert (len(before), len(waiting()), set(waiting()) & set(before)) == (2, 1, set())
 
