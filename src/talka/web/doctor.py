@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from talka.core import events, outbox, translations
-from talka.core.models import Delivery, Event, SearchEntry
+from talka.core.models import Attachment, Delivery, Event, Seal, SearchEntry
 from talka.core.search import FINDABLE
 
 
@@ -37,7 +37,7 @@ def examine() -> list[Result]:
     database = list(_database())
     results += database
     if all(result.state != "ill" for result in database):
-        results += [each for check in (_letters, _record, _search) for each in check()]
+        results += [each for check in (_letters, _record, _files, _search) for each in check()]
     return results
 
 
@@ -59,6 +59,13 @@ def _home() -> Iterator[Result]:
             "TALKA_HOME", "ill", "the folder of the data is missing or cannot be written", "Set TALKA_HOME."
         )
         return
+    if stat.S_IMODE(home.stat().st_mode) & 0o077:
+        yield Result(
+            "TALKA_HOME",
+            "note",
+            "others on this machine can look into the folder of the data",
+            "Take the right from them: mode 700.",
+        )
     free = shutil.disk_usage(home).free / 1e9
     state = "well" if free > 5 else "note" if free > 1 else "ill"
     remedy = "" if state == "well" else "Free some disk: attachments and backups need it."
@@ -138,11 +145,31 @@ def _letters() -> Iterator[Result]:
 
 
 def _record() -> Iterator[Result]:
+    sealed = Seal.objects.count()
+    if sealed and not events.key_path().exists():
+        yield Result(
+            "Record",
+            "ill",
+            f"{sealed} seals, but the key that signed them is gone",
+            f"Bring {events.key_path().name} back from a backup; until then nothing is sealed.",
+        )
+        return
     old = Event.objects.filter(seal=None, at__lt=timezone.now() - timedelta(hours=1)).exists()
     if old:
         yield Result("Record", "note", "events older than an hour are not sealed", "Is `talka work` running?")
     else:
         yield Result("Record", "well", "sealed up to the last hour; `talka audit verify` checks it whole")
+
+
+def _files() -> Iterator[Result]:
+    media = Path(settings.MEDIA_ROOT)
+    names = list(Attachment.objects.order_by("pk").values_list("file", flat=True))
+    lost = [name for name in names if not (media / name).is_file()]
+    if lost:
+        remedy = "Bring the files back from a backup; what they were evidence of still names them."
+        yield Result("Files", "ill", f"{len(lost)} of {len(names)} are gone; the first: {lost[0]}", remedy)
+    else:
+        yield Result("Files", "well", f"{len(names)} attached files are in their places")
 
 
 def _search() -> Iterator[Result]:

@@ -253,28 +253,28 @@ def verb_in_words(verb: str) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """A search hit in the reader's language."""
+    """A search hit in the reader's language; `where` is its ecosystem, if the hits are of several."""
 
     title: str
     summary: str
     noun: str
     url: str
+    where: str = ""
 
 
 def found(hits: Sequence[Hit], language: str) -> list[Found]:
     """Hits in the reader's language, with addresses in it."""
+    places = Ecosystem.objects.in_bulk({hit.entry.ecosystem_id for hit in hits} - {None})
     result = []
     for hit in hits:
         entry = hit.entry
-        lv, en = (
-            (entry.title_lv, entry.summary_lv),
-            (entry.title_en or entry.title_lv, entry.summary_en or entry.summary_lv),
-        )
-        title, summary = en if language == "en" else lv
+        title, summary = entry.title_lv, entry.summary_lv
+        if language == "en":
+            title, summary = entry.title_en or title, entry.summary_en or summary
+        place = places.get(entry.ecosystem_id) if len(places) > 1 else None
+        url = f"/{language}/{entry.url.split('/', 2)[2]}"  # kept with the language of whoever wrote it
         result.append(
-            Found(
-                title, summary[:240], queries.noun_of(entry.kind), f"/{language}/{entry.url.split('/', 2)[2]}"
-            )
+            Found(title, summary[:240], queries.noun_of(entry.kind), url, str(place) if place else "")
         )
     return result
 
@@ -306,7 +306,7 @@ def work_of(account: Any, today: date) -> dict[str, Any]:
         "measures": [(m, state_of(m, today), tone_of(m, today)) for m in measures],
         "late": sum(m.is_late(today) for m in measures),
         "to_judge": [(r, subjects.get((r.about_kind, r.about_id))) for r in to_judge],
-        "returned": [(r, subjects.get((r.about_kind, r.about_id))) for r in returned],
+        "returned": [(r, subjects.get((r.about_kind, r.about_id)), Period.parse(r.period)) for r in returned],
         "decisions": decisions,
         "ecosystems": ecosystems,
         "drafts": drafts_for(ecosystems, account),

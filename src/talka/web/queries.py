@@ -189,8 +189,9 @@ def label_of(model: type[Noun] | None, column: str) -> str:
     field = _field(model, column)
     if field is None:
         return column
-    if field._verbose_name is None and isinstance(field.related_model, type):
-        return capfirst(noun_of(field.related_model.kind()))
+    leads_to = field.related_model
+    if field._verbose_name is None and isinstance(leads_to, type) and issubclass(leads_to, Noun):
+        return capfirst(noun_of(leads_to.kind()))
     return capfirst(str(field.verbose_name))
 
 

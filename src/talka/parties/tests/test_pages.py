@@ -154,7 +154,7 @@ def test_an_organisation_costs_the_same_for_one_and_for_three(
         5 + works
     ):  # itself, its names, parts, predecessors; the ecosystems of the shell
         public.get(url)
-    with django_assert_num_queries(8 + works):  # and account, grants, staff
+    with django_assert_num_queries(9 + works):  # and session, account, grants, staff
         signed_in.get(url)
 
 
@@ -387,14 +387,12 @@ def test_people_cost_the_same_for_one_and_for_three(
     for number in range(rows):
         account = make.account(f"P{number}", "viewer", at=make.organisation(f"o{number}"))
     client = as_(anna)
-    with django_assert_num_queries(
-        7
-    ):  # the ecosystems of the shell, account, grants, count, people, where they work, their roles
+    # the ecosystems of the shell, session, account, grants, count, people, where they work, their roles
+    with django_assert_num_queries(8):
         client.get(reverse("people"))
     assert account.person is not None
-    with django_assert_num_queries(
-        5
-    ):  # the ecosystems of the shell, account, grants of the reader, the person, where they work
+    # the ecosystems of the shell, session, account, grants of the reader, the person, where they work
+    with django_assert_num_queries(6):
         client.get(account.person.get_absolute_url())
 
 
@@ -434,13 +432,11 @@ def test_accounts_cost_the_same_for_one_and_for_three(
         account = make.account(f"P{number}", "viewer", where)
         actions.make_token(account, by=account, label="x")
     client = as_(chief)
-    with django_assert_num_queries(
-        6
-    ):  # the ecosystems of the shell, account, its grants, count, accounts, their grants
+    # the ecosystems of the shell, session, account, its grants, count, accounts, their grants
+    with django_assert_num_queries(7):
         client.get(reverse("accounts"))
-    with django_assert_num_queries(
-        7
-    ):  # the ecosystems of the shell, account, its grants, the account, grants, keys, ecosystems
+    # the ecosystems of the shell, session, account, its grants, the account, grants, keys, ecosystems
+    with django_assert_num_queries(8):
         client.get(account.get_absolute_url())
 
 
