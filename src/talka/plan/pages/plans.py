@@ -55,6 +55,7 @@ ICONS = {
     "pdf": "file-type-pdf",
     "json": "database",
 }
+PROGRAMS = {"docx": "Word (DOCX)", "xlsx": "Excel (XLSX)"}  # by these names people know them
 VIEWS = ("table", "timeline")
 
 
@@ -108,7 +109,7 @@ def plan(request: HttpRequest, ecosystem: str, year: int) -> HttpResponse:
         "page_obj": page,
         "found": findings(it) if it.open else [],  # a closed plan stays as it was
         "versions": [(each, plan_badge(each), each.pk == it.pk) for each in known],
-        "exports": [(kind.upper(), ICONS[kind], _export(it, kind)) for kind in FORMATS],
+        "exports": [(PROGRAMS.get(kind, kind.upper()), ICONS[kind], _export(it, kind)) for kind in FORMATS],
         "links": {name: address(url, it) for name, url in _LINKS.items()},
         **_rights(by, it, today, known),
     }
