@@ -14,6 +14,7 @@ from django.utils.translation import pgettext
 from talka.ui import formats
 from talka.ui.charts.drawing import (
     PHONE,
+    SIZE,
     Days,
     Labels,
     Scale,
@@ -207,11 +208,16 @@ class _LinePath:
                 words.place(x(at), y(value) + (20 if below else -10), self.show(value), "c-strong", anchor)
             )
         if self.goal:
-            at, value = self.goal
-            anchor = "end" if x(at) > width * 0.5 else "start"
-            edge = x(at) + (6 if anchor == "end" else -6)
-            text = _("goal %(value)s") % {"value": self.show(value)}
-            out.append(words.place(edge, y(value) - 10, text, "c-goal-text", anchor))
+            # At the beginning, for at its end the goal is met by the path; under its line where that is the top.
+            first = min(
+                at for at, _value in (*self.known, self.goal, *([self.baseline] if self.baseline else []))
+            )
+            text = _("goal %(value)s") % {"value": self.show(self.goal[1])}
+            over = y(self.goal[1]) - 10
+            if over - SIZE < words.top:
+                over += 28
+            anchor = "end" if x(first) > width * 0.5 else "start"
+            out.append(words.place(x(first), over, text, "c-goal-text", anchor))
         if self.baseline:
             at, value = self.baseline
             text = _("baseline %(value)s") % {"value": self.show(value)}
