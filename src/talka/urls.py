@@ -21,3 +21,5 @@ urlpatterns = [
         path("<slug:ecosystem>/data/", include("talka.documents.urls")),
     ),
 ]
+
+handler400 = "talka.core.http.bad_request"

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -29,7 +30,8 @@ POLICY = "; ".join(
 
 def asker(request: HttpRequest) -> Any:
     """Whoever asks for a page, as rules take it: the account, or None for the public (of whom every rule is false)."""
-    return request.user if request.user.is_authenticated else None
+    user = getattr(request, "user", None)  # a request that was refused at the door has none
+    return user if user is not None and user.is_authenticated else None
 
 
 class SecurityHeaders:
@@ -66,6 +68,11 @@ class VerbErrors:
         return render(
             request, f"{status}.html", {"message": str(error), "edit_url": form_page(request)}, status=status
         )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for a request that was refused at the door: without the request, whose very host may be forged."""
+    return HttpResponseBadRequest(render_to_string("400.html"))
 
 
 def form_page(request: HttpRequest) -> str:
