@@ -111,14 +111,29 @@ ILLNESSES: dict[Callable[[Path], None], tuple[str, str, str, str]] = {
     others_read_the_secret: ("Keys", "ill", "secret.key can be read by others", "mode 600"),
     others_read_the_signing_key: ("Keys", "ill", "signing.key can be read by others", "mode 600"),
     others_look_into_the_home: ("TALKA_HOME", "note", "others on this machine can look into", "mode 700"),
-    the_signing_key_is_gone: ("Record", "ill", "1 seals, but the key that signed them is gone", "signing.key back from a backup"),
-    nothing_was_sealed_for_hours: ("Record", "note", "events older than an hour are not sealed", "`talka work`"),
+    the_signing_key_is_gone: (
+        "Record",
+        "ill",
+        "1 seals, but the key that signed them is gone",
+        "signing.key back from a backup",
+    ),
+    nothing_was_sealed_for_hours: (
+        "Record",
+        "note",
+        "events older than an hour are not sealed",
+        "`talka work`",
+    ),
     a_file_is_gone: ("Files", "ill", "1 of 1 are gone; the first: attachments/", "backup"),
     a_row_cannot_be_found: ("Search", "note", "0 of 1 findable rows are in the index", "`talka reindex`"),
     a_letter_waits_too_long: ("Outbox", "note", "1 deliveries wait longer than 15 minutes", "`talka work`"),
-    letters_were_given_up: ("Outbox", "ill", "1 deliveries given up; the last: ConnectionRefusedError: the post is closed", "Mend the cause"),
+    letters_were_given_up: (
+        "Outbox",
+        "ill",
+        "given up; the last: ConnectionRefusedError: the post is closed",
+        "Mend the cause",
+    ),
     a_migration_waits: ("Database", "ill", "1 migrations waiting", "`talka up --check`"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("happen", ILLNESSES, ids=lambda happen: happen.__name__)
