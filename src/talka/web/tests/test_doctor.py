@@ -114,7 +114,7 @@ ILLNESSES: dict[Callable[[Path], None], tuple[str, str, str, str]] = {
     the_signing_key_is_gone: (
         "Record",
         "ill",
-        "1 seals, but the key that signed them is gone",  # noqa: E501 -- one row of a table
+        "1 seals, but the key that signed them is gone",
         "signing.key back from a backup",
     ),
     nothing_was_sealed_for_hours: (
