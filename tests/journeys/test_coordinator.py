@@ -281,7 +281,7 @@ def test_one_organisation_noted_twice_becomes_one(visitor: Callable[..., Visitor
         "link", name="Salīdzināt"
     ).click()
     anna.picture("journey-merge")
-    anna.press("Apvienot ar “Rīgas Tehniskā universitāte”")
+    anna.press("Apvienot ar “RTU”")
     expect(page.get_by_role("heading", level=1)).to_have_text("Rīgas Tehniskā universitāte")
     anna.sees("Rīgas Tehniskā universitate")  # its name is kept as a further one
     anna.follow("Vēsture")
