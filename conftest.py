@@ -77,6 +77,15 @@ def _nothing_kept() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _no_language_left_behind() -> Iterator[None]:
+    """A page asked for in English would leave the thread, and with it the next test, speaking English."""
+    yield
+    from django.utils import translation  # noqa: PLC0415 -- as above
+
+    translation.deactivate()
+
+
 # --- no network ------------------------------------------------------------------------------------------
 
 
