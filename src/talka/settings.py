@@ -180,8 +180,6 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # In the database alone: each process has its own cache, where a session would outlive its end by sign-out.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-if TESTING:  # tests count the questions that a page itself asks
-    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -452,7 +452,7 @@ def test_my_work_asks_the_same_whatever_the_number_of_ecosystems(
     client = as_(hub.dzintars)
     client.get("/lv/my/")
     # Of each summed up ecosystem two: the last events of it and of the hub, on which its kept findings hang.
-    with django_assert_num_queries(9 + 2 * glance.LINTED):
+    with django_assert_num_queries(10 + 2 * glance.LINTED):
         client.get("/lv/my/")
 
 
@@ -464,7 +464,7 @@ def test_my_work_asks_the_same_for_one_and_three_rows(rows: int, django_assert_n
         made = plans.report(measure, by=hub.bruno, period=Period.year(YEAR - 1), text="Darīts.")
         plans.return_report(made, by=hub.anna, comment="Trūkst")
     client = as_(hub.bruno)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         context = client.get("/lv/my/").context
     assert (len(context["measures"]), len(context["returned"])) == (rows, rows)
 
