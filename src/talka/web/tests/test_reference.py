@@ -124,7 +124,7 @@ def test_the_table_costs_the_same_for_one_and_for_three(
     for number in range(rows):
         make.organisation(f"o{number}", aliases=[f"Vārds {number}"])
     client_.get(address("sheet", "parties.organisations"))
-    # ecosystems of the menu, account, its grants, count, rows, their names
+    # ecosystems of the menu, session, account, its grants, count, rows, their names
     with django_assert_num_queries(7):
         client_.get(address("sheet", "parties.organisations"))
 
