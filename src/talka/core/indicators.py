@@ -93,7 +93,13 @@ def read(code: str, ecosystem: Any, period: Period | None = None) -> Reading:
 
 
 def close(code: str, ecosystem: Any, period: Period, *, decision: str = "") -> ClosedReading:
-    """Keeps the reading of a period for good, with the rows behind it; called by the verb that closes the period."""
+    """Keeps the reading of a period for good, with the rows behind it; called by the verb that closes the period.
+
+    A period that is closed already stays as it was closed.
+    """
+    kept = ClosedReading.objects.filter(ecosystem_id=ecosystem.pk, indicator=code, period=str(period)).first()
+    if kept is not None:
+        return kept
     reading = read(code, ecosystem, period)
     rows: Iterable[Any] = reading.evidence if reading.evidence is not None else ()
     return ClosedReading.objects.create(
