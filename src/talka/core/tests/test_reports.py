@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import override
 
 from talka.core import attachments, indicators, reports
@@ -19,6 +21,7 @@ from talka.core.testing import acting
 from talka.core.values import Period
 from talka.domains.actions import add_domain, add_ecosystem
 from talka.domains.models import Ecosystem
+from tests.lanes import need_postgres
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2023, 7, 15, 12, tzinfo=UTC)
@@ -87,6 +90,31 @@ def test_two_reports_of_one_period_are_not_both_accepted(ecosystem: Ecosystem) -
         assert reports.accept(second, by=SYSTEM).state == "accepted"
     with pytest.raises(IntegrityError), transaction.atomic():
         Report.objects.filter(pk=first.pk).update(state="accepted")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_report_at_once_the_second_corrects_the_first(ecosystem: Ecosystem) -> None:
+    need_postgres()  # SQLite lets one writer in at a time as it is
+    written = threading.Event()
+    made: dict[str, Report] = {}
+
+    def report(name: str, wait: float) -> None:
+        try:
+            with transaction.atomic():
+                made[name] = submitted(ecosystem, text=name)
+                written.set()
+                time.sleep(wait)
+        finally:
+            connection.close()
+
+    first = threading.Thread(target=report, args=("Pirmais", 0.5))
+    second = threading.Thread(target=report, args=("Otrais", 0))
+    first.start()
+    assert written.wait(10)
+    second.start()
+    for thread in (first, second):
+        thread.join(10)
+    assert (made["Pirmais"].corrects, made["Otrais"].corrects) == (None, made["Pirmais"])
 
 
 def test_a_locked_period_is_told_in_words(ecosystem: Ecosystem) -> None:
