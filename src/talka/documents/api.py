@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from pydantic import Field
 
-from talka.core import events
 from talka.core.api import LIMIT, OFFSET, Text, page, page_of, reader
 from talka.core.lint import RULES, SEVERITIES
 from talka.core.models import Change, Event
@@ -87,8 +86,10 @@ class ColumnOut(Schema):
 
 
 class ChangeOut(Schema):
-    """What one act did to the row."""
+    """What one act did to the row, or to a part of it."""
 
+    kind: str
+    name: str
     verb: str
     at: datetime
     by: str | None
@@ -121,13 +122,15 @@ def changes(request: HttpRequest, ecosystem: str, limit: int = LIMIT, offset: in
 
 @router.get("/history/{kind}/{int:id}", response=ChangePage)
 def history(request: HttpRequest, kind: str, id: int, limit: int = LIMIT, offset: int = OFFSET) -> Any:  # noqa: A002 -- the name in the address
-    """Every change ever made to a row, newest first. `kind` is as in the events: “plan.measure”."""
+    """Every change ever made to a row and its parts, newest first. `kind` is as in the events: “plan.measure”."""
     who, row = reader(request), record.row_of(kind, id)
     if row is None or not record.may_read(who, row):
         raise Http404(_("There is no history here that you may see."))
 
     def shown(change: Change) -> dict[str, Any]:
         return {
+            "kind": change.subject_kind,
+            "name": change.subject_name,
             "verb": change.event.verb,
             "at": change.event.at,
             "by": change.event.by_name if who else None,
@@ -140,7 +143,7 @@ def history(request: HttpRequest, kind: str, id: int, limit: int = LIMIT, offset
             ],
         }
 
-    return page(events.history(row), limit, offset, shown)
+    return page(record.history(row), limit, offset, shown)
 
 
 # ---------------------------------------------------------------- what is wrong

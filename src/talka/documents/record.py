@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from talka.core import lint
 from talka.core.lint import SEVERITIES, Finding
-from talka.core.models import Attachment, Event, Noun, Report, ReportState
+from talka.core.models import Attachment, Change, Event, Noun, Report, ReportState
 from talka.core.rules import Fact, fact
 from talka.domains.models import Ecosystem
 from talka.governance import rules as governance
@@ -54,6 +54,24 @@ TOLD = frozenset(
     }
 )
 
+# Rows that are told of in the history of the row that they are a part of, by the column that leads to it.
+PARTS = {
+    "parties.othername": "organisation",
+    "legislation.billstage": "bill",
+    "strategy.overcomes": "direction",
+    "plan.result": "measure",
+    "plan.resultindicator": "measure",
+    "plan.assignment": "measure",
+    "plan.funding": "measure",
+    "portfolio.participation": "project",
+    "portfolio.projectfunding": "project",
+    "portfolio.projectniche": "project",
+    "portfolio.member": "partnership",
+    "portfolio.partnershipniche": "partnership",
+    "portfolio.partnershippolicy": "partnership",
+}
+
+VERBS = 500  # verbs on one row, the newest first, whose removed parts are looked up
 
 PERSONAL = frozenset(
     {"parties.person", "parties.affiliation", "parties.account", "parties.grant", "parties.token"}
@@ -81,6 +99,28 @@ def model_of(kind: str) -> type[Noun] | None:
     except LookupError:
         return None
     return model if issubclass(model, Noun) else None
+
+
+def history(row: Noun) -> QuerySet[Change]:
+    """Every change ever made to a row and to its parts, newest first, with its event.
+
+    Parts that are gone are told of as far as a verb on the row itself removed them.
+    """
+    own = Q(subject_kind=row.kind(), subject_id=row.pk)
+    parts = Q()
+    kinds = []
+    for kind, column in PARTS.items():
+        model = model_of(kind)
+        if model is None or model._meta.get_field(column).related_model is not type(row):
+            continue
+        kinds.append(kind)
+        here = model._base_manager.filter(**{column: row.pk}).values_list("pk", flat=True)
+        parts |= Q(subject_kind=kind, subject_id__in=list(here))
+    if kinds:
+        # Ids first: over two tables at once neither database would use its indexes.
+        verbs = list(Event.objects.filter(own).order_by("-id").values_list("pk", flat=True)[:VERBS])
+        parts |= Q(event_id__in=verbs, subject_kind__in=kinds)
+    return Change.objects.filter(own | parts).select_related("event").order_by("-id")
 
 
 def row_of(kind: str, pk: int) -> Any:

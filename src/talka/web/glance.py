@@ -274,7 +274,13 @@ def found(hits: Sequence[Hit], language: str) -> list[Found]:
         place = places.get(entry.ecosystem_id) if len(places) > 1 else None
         url = f"/{language}/{entry.url.split('/', 2)[2]}"  # kept with the language of whoever wrote it
         result.append(
-            Found(title, Truncator(summary).chars(240), queries.noun_of(entry.kind), url, str(place) if place else "")
+            Found(
+                title,
+                Truncator(summary).chars(240),
+                queries.noun_of(entry.kind),
+                url,
+                str(place) if place else "",
+            )
         )
     return result
 

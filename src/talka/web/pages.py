@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from talka.core import events, lint
+from talka.core import lint
 from talka.core import search as index
 from talka.core.http import asker
 from talka.core.models import Attachment
@@ -100,7 +100,7 @@ def history(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     row = record.row_of(kind, pk)
     if row is None or not record.may_read(asker(request), row):
         raise Http404(_("There is no history here."))
-    page = Paginator(events.history(row), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(record.history(row), PAGE).get_page(request.GET.get("page"))
     told = queries.told(page.object_list, with_names=asker(request) is not None)
     url = row.get_absolute_url() if hasattr(row, "get_absolute_url") else ""
     return render(

@@ -170,3 +170,30 @@ def test_drafts_are_found_by_those_who_may_see_them(scene: Scene) -> None:
             answer = client.get(reverse("search"), {"q": "Pasākums 1"})
         found[name] = len(answer.context["hits"])
     assert found == {"anna": 2, "bruno": 1, "cilda": 1, "dzintars": 2, "elsewhere": 1, "public": 1}
+
+
+def test_the_history_of_a_row_tells_of_its_parts_also_of_those_that_are_gone(scene: Scene) -> None:
+    measure = scene.plan.measures.get()
+    actions.edit_measure(measure, by=SYSTEM, results_lv=["Karte"])
+    actions.edit_measure(measure, by=SYSTEM, results_lv=["Kartes", "Saraksts"])
+    actions.edit_measure(measure, by=SYSTEM, results_lv=[])
+    told = [
+        (change.kind, change.fields["text_lv"].get("to"))
+        for change in record.history(measure)
+        if change.subject_kind == "plan.result" and "text_lv" in change.fields
+    ]
+    assert told == [
+        ("deleted", None),
+        ("deleted", None),
+        ("created", "Saraksts"),
+        ("changed", "Kartes"),
+        ("changed", "Karte"),
+    ]
+
+
+def test_every_part_hangs_where_it_is_said_to() -> None:
+    for kind, column in record.PARTS.items():
+        model = record.model_of(kind)
+        assert model is not None, kind
+        parent = model._meta.get_field(column).related_model
+        assert parent.kind() in record.TOLD, kind  # type: ignore[union-attr]
