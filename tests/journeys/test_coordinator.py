@@ -285,7 +285,7 @@ def test_one_organisation_noted_twice_becomes_one(visitor: Callable[..., Visitor
     expect(page.get_by_role("heading", level=1)).to_have_text("Rīgas Tehniskā universitāte")
     anna.sees("Rīgas Tehniskā universitate")  # its name is kept as a further one
     anna.follow("Vēsture")
-    anna.sees("apvienoja")
+    anna.sees("izveidoja: cits nosaukums “Rīgas Tehniskā universitate”")
 
 
 def test_reference_data_are_changed_in_a_form(visitor: Callable[..., Visitor]) -> None:
