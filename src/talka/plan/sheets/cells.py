@@ -156,8 +156,13 @@ class Written:
     text: str = ""
 
 
+# How people mark a cell of a form that they left empty on purpose.
+LEFT_EMPTY = frozenset({"-", "–", "—", "−", "nav"})
+
+
 def _several(raw: Any) -> Any:
-    return "\n".join(map(str, raw)) if isinstance(raw, list | tuple) else raw
+    text = "\n".join(map(str, raw)) if isinstance(raw, list | tuple) else raw
+    return "" if str(text).strip().casefold() in LEFT_EMPTY else text
 
 
 @dataclass(frozen=True)
@@ -246,6 +251,9 @@ class WrittenDue(Due):
 
     def empty(self) -> Any:
         return Written()
+
+    def take(self, raw: Any, context: Any) -> Any:
+        return super().take(_several(raw), context)
 
     def parse(self, text: str, context: Any) -> Any:
         return Written([super().parse(text, context)], text)

@@ -323,6 +323,16 @@ def test_columns_that_a_file_has_not_stay_and_empty_cells_empty(plan: Plan, tmp_
     ] == [("1.1.1", [("2023", "")])]
 
 
+@pytest.mark.parametrize("mark", ["-", "–", "—", " nav "])
+def test_a_dash_says_that_a_cell_was_left_empty(plan: Plan, tmp_path: Path, mark: str):
+    row = _row("1.1.2", "Otrais", responsible=mark, involved=mark, deadline=mark, funding=mark)
+    found = sheets.read_plan_file(plan, _file(tmp_path, [row]))
+    assert found.problems == []
+    (made,) = found.apply(by=SYSTEM)
+    cells = queries.cells(made)
+    assert [cells[key] for key in ("responsible", "involved", "deadline", "funding")] == ["", "", "", ""]
+
+
 def test_the_same_in_other_words_is_no_change(plan: Plan, tmp_path: Path):
     row = _row("1.1.1", "Pirmais", deadline="2023. gads")
     assert sheets.read_plan_file(plan, _file(tmp_path, [row])).changes == []

@@ -502,7 +502,7 @@ def test_nothing_is_taken_over_while_there_are_problems() -> None:
         in words
     )
     assert "plans.csv, row 2" in words
-    assert "no institution is called “Ekonomikas minstrija”, nearest: EM (Ministry of Economics)" in words
+    assert "No institution is called “Ekonomikas minstrija”, nearest: EM (Ministry of Economics)" in words
     assert 'name="expected"' not in preview.content.decode()
     refused = client.post(address, {"expected": ""}, follow=True)
     assert "Nothing was imported: 2 problems" in text_of(refused)
@@ -517,7 +517,7 @@ def test_nothing_is_taken_over_while_there_are_problems() -> None:
         (SimpleUploadedFile("plans", b"1;2"), "plans"),
         (
             SimpleUploadedFile("bez tabulas.csv", b"viens;divi\ntris;cetri\n"),
-            "no measure was found in this file",
+            "No measure was found in this file",
         ),
     ],
 )
