@@ -122,7 +122,8 @@ def visit(account: Account | None, name: str, *arguments: Any) -> int:
         client.force_login(account)
     with override("lv"):
         answer = client.get(reverse(name, args=arguments))
-    answer.close()
+    # Read to its end it closes its file; closed by hand it would close the database as well.
+    list(getattr(answer, "streaming_content", ()))
     return answer.status_code
 
 
