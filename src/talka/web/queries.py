@@ -188,6 +188,8 @@ def _field(model: type[Noun] | None, column: str) -> Any:
 def told_of(model: type[Noun] | None, column: str) -> bool:
     """Whether a reader is told of a column: not of what the code reckons from others, nor of what has no name."""
     field = _field(model, column)
+    if field is not None and model is not None and record.PARTS.get(model.kind()) == field.name:
+        return False  # a part hangs in the row whose history this is
     return field is None or bool(field.editable and (field._verbose_name is not None or field.related_model))
 
 
