@@ -352,6 +352,6 @@ def test_a_file_too_large_is_refused_before_it_is_sent(visit: Open) -> None:
     field.evaluate("input => { input.dataset.maxBytes = 10 }")
     field.set_input_files({"name": "liels.pdf", "mimeType": "application/pdf", "buffer": b"x" * 11})
     said = field.evaluate("input => input.validationMessage")
-    assert said == "Šis fails ir lielāks, nekā atļauts: liels.pdf"
+    assert said == "Šī datne ir lielāka, nekā atļauts: liels.pdf"
     field.set_input_files({"name": "mazs.pdf", "mimeType": "application/pdf", "buffer": b"x" * 10})
     assert field.evaluate("input => input.validationMessage") == ""

@@ -6,17 +6,19 @@
   const chosen = () => {
     try { return localStorage.getItem("talka:theme") || "auto"; } catch { return "auto"; }
   };
+  let printing = false;
   const apply = () => {
     const choice = chosen();
     root.dataset.themeChoice = choice;
-    root.dataset.bsTheme = choice === "auto" ? (device.matches ? "dark" : "light") : choice;
+    // Paper is white: a dark page would print as black ink or as white text on nothing.
+    if (printing) root.dataset.bsTheme = "light";
+    else root.dataset.bsTheme = choice === "auto" ? (device.matches ? "dark" : "light") : choice;
   };
   apply();
   device.addEventListener("change", apply);
   addEventListener("storage", (event) => { if (event.key === "talka:theme") apply(); });
-  // Paper is white: a dark page would print as black ink or as white text on nothing.
-  addEventListener("beforeprint", () => { root.dataset.bsTheme = "light"; });
-  addEventListener("afterprint", apply);
+  addEventListener("beforeprint", () => { printing = true; apply(); });
+  addEventListener("afterprint", () => { printing = false; apply(); });
   addEventListener("talka:theme", (event) => {
     try { localStorage.setItem("talka:theme", event.detail); } catch { /* private window: the choice lasts one page */ }
     apply();
