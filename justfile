@@ -28,7 +28,7 @@ format:
 lock *ARGS:
     uv lock {{ARGS}}
     uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --no-dev -o requirements.lock
-    uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --group dev -o requirements-dev.lock
+    uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --extra tables --group dev -o requirements-dev.lock
 
 # what a change must pass before it lands
 ci:
