@@ -72,9 +72,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     """Ids begin anew in each test, so what one kept would be told to the next."""
-    from django.core.cache import cache  # noqa: PLC0415 -- only now are the settings read
+    from django.core.cache import caches  # noqa: PLC0415 -- only now are the settings read
 
-    cache.clear()
+    for each in caches.all(initialized_only=True):
+        each.clear()
 
 
 @pytest.fixture(autouse=True)

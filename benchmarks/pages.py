@@ -69,6 +69,14 @@ def measure(home: Path, seconds: float, ecosystems: int) -> dict[str, dict[str, 
             kind: asyncio.run(_load(lambda luck, kind=kind: paths(luck, ecosystems)[kind], seconds))
             for kind in paths(random.Random(1), ecosystems)
         }
+        # Addresses that were asked for before, as those are that a front page or a newspaper leads to.
+        known = [paths(random.Random(number), ecosystems) for number in range(20)]
+        for kind in figures:
+            again = [addresses[kind] for addresses in known]
+            asyncio.run(_load(lambda luck, again=again: luck.choice(again), 1, kept=True))
+            figures[kind]["p95 kept"] = asyncio.run(
+                _load(lambda luck, again=again: luck.choice(again), seconds / 2, kept=True)
+            )["p95"]
         return {"overview, first": _told(first, sum(first) / 1000), **figures}
     finally:
         server.terminate()
@@ -94,15 +102,18 @@ def _once(path: str) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-async def _load(path: Any, seconds: float) -> dict[str, float]:
-    """Eight clients that ask for one page after another; what the first second takes does not count."""
+async def _load(path: Any, seconds: float, *, kept: bool = False) -> dict[str, float]:
+    """Eight clients that ask for one page after another; what the first second takes does not count.
+
+    Unless `kept`, each page is drawn for its reader alone, as for one who is signed in.
+    """
     times: list[float] = []
     begin = time.perf_counter() + 1
 
     async def client(number: int) -> None:
         luck = random.Random(number)
         while (start := time.perf_counter()) < begin + seconds:
-            await _ask(path(luck))
+            await _ask(path(luck), kept)
             if start > begin:
                 times.append((time.perf_counter() - start) * 1000)
 
@@ -110,9 +121,10 @@ async def _load(path: Any, seconds: float) -> dict[str, float]:
     return _told(times, seconds)
 
 
-async def _ask(path: str) -> None:
+async def _ask(path: str, kept: bool) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", PORT, limit=2**20)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+    own = "" if kept else "Authorization: none\r\n"  # whoever brings one is not given a page that was kept
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{own}\r\n".encode())
     answer = await reader.read(-1)
     writer.close()
     status = answer[:12].decode()
@@ -137,7 +149,8 @@ def queries(ecosystems: int) -> dict[str, int]:
 
     def asked(path: str) -> int:
         with CaptureQueriesContext(connection) as captured:
-            assert Client(SERVER_NAME="127.0.0.1").get(path).status_code == 200, path
+            answer = Client(SERVER_NAME="127.0.0.1").get(path, headers={"Authorization": "none"})
+        assert answer.status_code == 200, path
         return len(captured)
 
     addresses = paths(random.Random(1), ecosystems)
@@ -160,10 +173,11 @@ def main() -> None:
     if options.json:
         print(json.dumps({kind: {**figures, "queries": needed[kind]} for kind, figures in result.items()}))
         return
-    print(f"{'page':16} {'p50 ms':>8} {'p95 ms':>8} {'pages/s':>8} {'queries':>8}")
+    print(f"{'page':16} {'p50 ms':>8} {'p95 ms':>8} {'pages/s':>8} {'queries':>8} {'p95 kept':>9}")
     for kind, figures in result.items():
         print(
             f"{kind:16} {figures['p50']:8.1f} {figures['p95']:8.1f} {figures['a second']:8.0f} {needed[kind]:8}"
+            f" {figures.get('p95 kept', float('nan')):9.1f}"
         )
 
 

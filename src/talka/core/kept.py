@@ -2,15 +2,21 @@
 
 The key holds the last events of the ecosystem and of the hub, the day and the language, so a kept answer is never
 asked for again once a verb wrote an event. What only some readers may see does not belong in it.
+
+`KeptPages` does the same with whole pages, for readers who are all alike: those who are not signed in.
 """
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.core.cache import cache
+from django.conf import settings
+from django.core.cache import cache, caches
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
 
@@ -30,8 +36,11 @@ def mark(ecosystem_id: int | None) -> str:
 
 
 def _last(ecosystem_id: int | None) -> list[int]:
-    events = Event.objects.filter(ecosystem_id=ecosystem_id).order_by("-id")
-    return list(events.values_list("id", flat=True)[:LAST])
+    return _ids(Event.objects.filter(ecosystem_id=ecosystem_id))
+
+
+def _ids(events: QuerySet[Event]) -> list[int]:
+    return list(events.order_by("-id").values_list("id", flat=True)[:LAST])
 
 
 def kept(name: str, ecosystem_id: int | None, reckon: Callable[[], T]) -> T:
@@ -45,3 +54,55 @@ def kept(name: str, ecosystem_id: int | None, reckon: Callable[[], T]) -> T:
         found = (reckon(),)
         cache.set(key, found, SECONDS)
     return found[0]
+
+
+class KeptPages:
+    """Middleware that keeps, whole, what a reader sees who is not signed in, until the next event anywhere in the hub.
+
+    A page may show what other ecosystems share, so an event of any of them ends it. Whoever brings a session, a token
+    or a message gets a page of his or her own; so does each part of a page that htmx asks for. One question.
+    """
+
+    LONGEST_QUERY = 200  # a longer one is nobody's bookmark
+    # What a page of one's own would come with.
+    OWN = {settings.SESSION_COOKIE_NAME, "messages"}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.begins = tuple(f"/{code}/" for code, _name in settings.LANGUAGES)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not self._is_like_any_other(request):
+            return self.get_response(request)
+        seen = [request.scheme, request.get_host(), request.get_full_path(), _ids(Event.objects.all())]
+        key = hashlib.sha256(repr([*seen, timezone.localdate()]).encode()).hexdigest()
+        pages = caches["pages"]
+        found: tuple[bytes, dict[str, str]] | None = pages.get(key)
+        if found is not None:
+            packed, headers = found
+            return HttpResponse(zlib.decompress(packed), headers=headers)
+        response = self.get_response(request)
+        if _is_for_everyone(response):
+            pages.set(key, (zlib.compress(response.content, level=1), dict(response.headers)), SECONDS)
+        return response
+
+    def _is_like_any_other(self, request: HttpRequest) -> bool:
+        return (
+            request.method == "GET"
+            and request.path.startswith(self.begins)
+            and len(request.META.get("QUERY_STRING", "")) <= self.LONGEST_QUERY
+            and not self.OWN & request.COOKIES.keys()
+            and "Authorization" not in request.headers
+            and "HX-Request" not in request.headers
+        )
+
+
+def _is_for_everyone(response: HttpResponse) -> bool:
+    """A whole page without a cookie of its reader (a form's token is one) that did not ask not to be kept."""
+    return (
+        response.status_code == 200
+        and not response.streaming
+        and not response.cookies
+        and response.headers.get("Content-Type", "").startswith("text/html")
+        and "Cache-Control" not in response.headers
+    )

@@ -6,6 +6,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import caches
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from talka.core.actions import HUB, SYSTEM
@@ -93,3 +97,80 @@ def test_each_language_and_each_day_has_its_own(eco: Ecosystem, monkeypatch: pyt
     monkeypatch.setattr(timezone, "localdate", lambda *_args: tomorrow)
     with translation.override("lv"):
         assert count() == 3
+
+
+# --- whole pages, for whoever is not signed in ------------------------------------------------------------
+
+
+@pytest.fixture
+def visitor(settings: Any) -> Client:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE]
+    settings.MIDDLEWARE.insert(3, "talka.core.kept.KeptPages")
+    return Client()
+
+
+def test_a_page_is_drawn_once_for_all_visitors(
+    visitor: Client, eco: Ecosystem, django_assert_num_queries: Any
+) -> None:
+    first = visitor.get("/lv/bio/")
+    with django_assert_num_queries(1):  # the last events
+        again = Client().get("/lv/bio/")
+    assert again.status_code == first.status_code == 200
+    assert again.content == first.content
+    assert dict(again.headers) == dict(first.headers)
+
+
+def test_a_page_is_drawn_anew_after_a_verb_anywhere(visitor: Client, eco: Ecosystem) -> None:
+    assert "Biomedicīna" in visitor.get("/lv/bio/").content.decode()
+    edit_ecosystem(eco, by=SYSTEM, title_lv="Medicīna un tehnoloģijas")
+    assert "Medicīna un tehnoloģijas" in visitor.get("/lv/bio/").content.decode()
+    before = visitor.get("/lv/").content.decode()
+    another("cits")
+    assert visitor.get("/lv/").content.decode() != before
+
+
+def test_a_page_is_drawn_anew_on_the_next_day(
+    visitor: Client, eco: Ecosystem, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    visitor.get("/lv/bio/")
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    monkeypatch.setattr(timezone, "localdate", lambda *_: tomorrow)
+    with CaptureQueriesContext(connection) as asked:
+        visitor.get("/lv/bio/")
+    assert len(asked) > 1
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"cookies": "sessionid=abc"},
+        {"cookies": "messages=abc"},
+        {"headers": {"Authorization": "Bearer abc"}},
+        {"headers": {"HX-Request": "true"}},
+        {"query": "q=" + "x" * 200},
+    ],
+    ids=["session", "message", "token", "part of a page", "long query"],
+)
+def test_a_page_of_ones_own_is_neither_kept_nor_taken_from_what_is(
+    visitor: Client, eco: Ecosystem, own: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "cookies" in own:
+        name, value = own["cookies"].split("=")
+        visitor.cookies[name] = value
+    kept_pages = caches["pages"]
+    monkeypatch.setattr(kept_pages, "get", lambda *_: pytest.fail("was looked for"))
+    monkeypatch.setattr(kept_pages, "set", lambda *_: pytest.fail("was kept"))
+    assert visitor.get(f"/lv/bio/?{own.get('query', '')}", headers=own.get("headers", {})).status_code == 200
+
+
+def test_a_form_is_never_kept(visitor: Client) -> None:
+    """It holds a token of its reader's own."""
+    tokens = {Client().get("/lv/sign-in/").cookies["csrftoken"].value for _time in range(2)}
+    assert len(tokens) == 2
+
+
+def test_neither_is_a_page_that_is_not_there(
+    visitor: Client, eco: Ecosystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches["pages"], "set", lambda *_: pytest.fail("was kept"))
+    assert visitor.get("/lv/bio/plan/1999/").status_code == 404
