@@ -96,7 +96,10 @@ def prepare(home: Path) -> None:
     django.setup()
     from django.core.management import call_command
 
+    from talka.core.memory import settle
+
     call_command("migrate", interactive=False, verbosity=0)
+    settle()  # as every process of Talka begins
 
 
 def draw(ecosystems: int, years: int, measures: int, reports: int) -> dict[str, int]:

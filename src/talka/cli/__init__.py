@@ -45,7 +45,9 @@ def main() -> None:
     from talka.core.actions import Invalid, Refused, Stale  # noqa: PLC0415 -- Django first
     from talka.core.events import MissingKey  # noqa: PLC0415 -- as above
     from talka.core.formats import BadFile  # noqa: PLC0415 -- as above
+    from talka.core.memory import settle  # noqa: PLC0415 -- as above
 
+    settle()
     activate("en")  # commands that answer in words of the hub take --language
     try:
         talka(standalone_mode=False)
