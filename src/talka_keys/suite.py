@@ -190,3 +190,21 @@ def challenge(mode: Mode, *elements: bytes) -> bytes:
     """The scalar that a proof answers: of the key, both sums and both commitments, in this order."""
     transcript = b"".join(framed(each) + each for each in elements)
     return hash_to_scalar(mode, transcript, b"Challenge")
+
+
+# --- what a node signs --------------------------------------------------------------------------------------
+
+REQUEST = 4096  # elements in one request at most: half a second of work
+
+
+def request_text(node: str, epoch: int, time: str, nonce: str, body: bytes) -> bytes:
+    """The bytes under a node's signature: who asks, of which epoch, when (ISO 8601), once (`nonce`), and what."""
+    parts = [
+        "talka-keys request 1",
+        node,
+        str(epoch),
+        time,
+        nonce,
+        hashlib.sha256(body).hexdigest(),
+    ]
+    return "\n".join(parts).encode()
