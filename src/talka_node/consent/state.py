@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, NoReturn, final
 import numpy as np
 from numpy.typing import NDArray
 
-from talka_node.consent.decision import NO_GROUNDS, PERMIT, Decision, Grounds, Standing, decide
+from talka_node.consent.decision import NO_GROUNDS, PERMIT, By, Consent, Decision, Grounds, Standing, decide
 from talka_node.consent.forms import Forms
 from talka_query.nodes import Purpose
 
@@ -83,6 +83,46 @@ class State:
         self._heap: list[tuple[int, int, int, int]] = []
         self._replanned: dict[int, int] = {}
         self._decided: dict[tuple[Purpose, Grounds, date], tuple[int, frozenset[int], NDArray[np.bool_]]] = {}
+
+    # --- to and from a snapshot ---------------------------------------------------------------------------
+
+    def frozen(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """All of it, as something that JSON can hold and as arrays: what `thawed` takes."""
+        with self._lock:
+            keys, values = self.arrays()
+            days, planned, moves = self._planned
+            coming = (each[self._next :].tolist() for each in (days, planned, moves))
+            rest = [each for each in zip(*coming, strict=True) if each[1] not in self._replanned]
+            rest += [
+                (day, key, value)
+                for day, key, again, value in self._heap
+                if again == self._replanned.get(key, 0)
+            ]
+            rest.sort()
+            told = {
+                "day": self.day.isoformat(),
+                "biobanks": list(self.biobanks),
+                "classes": [None if each is None else _told(each) for each in self.classes],
+            }
+            return told, {
+                "keys": keys.copy(),
+                "values": values.copy(),
+                "plan_days": np.array([each[0] for each in rest], np.int32),
+                "plan_keys": np.array([each[1] for each in rest], np.int64),
+                "plan_values": np.array([each[2] for each in rest], np.uint16),
+            }
+
+    @classmethod
+    def thawed(cls, told: dict[str, Any], arrays: dict[str, NDArray[Any]], forms: Forms) -> State:
+        """The state that was frozen; the arrays become its own."""
+        state = cls(forms, date.fromisoformat(told["day"]))
+        state.biobanks = list(told["biobanks"])
+        state._banks = {each: at for at, each in enumerate(state.biobanks)}
+        state.classes = [None if each is None else _standing(each) for each in told["classes"]]
+        state._numbers = {each: at for at, each in enumerate(state.classes)}
+        state._pairs = arrays["keys"], arrays["values"]
+        state._planned = arrays["plan_days"], arrays["plan_keys"], arrays["plan_values"]
+        return state
 
     # --- reading ------------------------------------------------------------------------------------------
 
@@ -273,6 +313,24 @@ class State:
             self._decided.clear()
         self._decided[key] = count, permitting, mask
         return permitting, mask
+
+
+def _told(standing: Standing) -> dict[str, Any]:
+    return {
+        "opted_out": standing.opted_out,
+        "consents": [
+            [each.form, each.version, sorted(each.options), each.by.value, sorted(each.doubts)]
+            for each in standing.consents
+        ],
+    }
+
+
+def _standing(told: dict[str, Any]) -> Standing:
+    consents = frozenset(
+        Consent(form, version, frozenset(options), By(by), frozenset(doubts))
+        for form, version, options, by, doubts in told["consents"]
+    )
+    return Standing(consents, told["opted_out"])
 
 
 # --- the basis --------------------------------------------------------------------------------------------
