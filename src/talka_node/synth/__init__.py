@@ -49,7 +49,7 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"LV-SYNTH-{number + 1:02d}" for number in range(plan.biobanks)]
     written = dict.fromkeys((name for name in FORMATS if name in formats), 0)
-    makers = {"fhir": Fhir, "omop": Omop, "csv": Miabis}
+    makers: dict[str, type[Fhir | Omop | Miabis]] = {"fhir": Fhir, "omop": Omop, "csv": Miabis}
     sequenced: list[tuple[Array, Array]] = []
     with Lines(folder) as lines:
         writers = [

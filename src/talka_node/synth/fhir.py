@@ -63,8 +63,9 @@ SPECIMEN = (
     '"subject":{"reference":"Patient/P$local"}$when$stored,"container":[$containers]}'
 )  # fmt: skip
 STORED = (
-    ',"processing":[{"extension":[{"url":"' + MIABIS + '/StructureDefinition/miabis-sample-storage-temperature-extension",'
-    '"valueCodeableConcept":' + coding(MIABIS + "/CodeSystem/miabis-storage-temperature-cs", "$cold") + "}]}]"
+    ',"processing":[{"extension":[{"url":"' + MIABIS + "/StructureDefinition/"
+    'miabis-sample-storage-temperature-extension","valueCodeableConcept":'
+    + coding(MIABIS + "/CodeSystem/miabis-storage-temperature-cs", "$cold") + "}]}]"
 )  # fmt: skip
 CONTAINER = '{"identifier":[{"value":"F$place-$position"}],"specimenQuantity":{"value":$count}}'
 CONSENT = (

@@ -23,7 +23,8 @@ BASES = "ACGT"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A variant with the alleles of everybody: `alleles[2 i]` and `alleles[2 i + 1]` are of the i-th donor; 2 is not known."""
+    """A variant with the alleles of everybody: `alleles[2 i]` and `alleles[2 i + 1]` are of the i-th donor; 2 is one
+    that could not be read."""
 
     chromosome: str
     position: int

@@ -44,7 +44,8 @@ MEASUREMENT = {
     "operator_concept_id": "", "value_as_number": "$value", "value_as_concept_id": "", "unit_concept_id": "0",
     "range_low": "", "range_high": "", "provider_id": "", "visit_occurrence_id": "", "visit_detail_id": "",
     "measurement_source_value": "$loinc", "measurement_source_concept_id": "0", "unit_source_value": "$unit",
-    "unit_source_concept_id": "", "value_source_value": "", "measurement_event_id": "", "meas_event_field_concept_id": "",
+    "unit_source_concept_id": "", "value_source_value": "", "measurement_event_id": "",
+    "meas_event_field_concept_id": "",
 }  # fmt: skip
 DRUG = {
     "drug_exposure_id": "$id", "person_id": "$local", "drug_concept_id": "0", "drug_exposure_start_date": "$when",

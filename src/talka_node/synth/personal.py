@@ -34,7 +34,7 @@ def old(person: Ints) -> npt.NDArray[Any]:
         weight * digit for weight, digit in zip(_WEIGHTS, (*_digits(head, 6), *_digits(tail, 4)), strict=True)
     )
     check = total % 11 % 10
-    return _text("%06d-%04d%d", head, tail, check)
+    return _text("%06d-%04d%d", head, tail, np.asarray(check))
 
 
 def new(person: Ints) -> npt.NDArray[Any]:

@@ -60,7 +60,8 @@ def write(sites: Iterable[Site], files: Sequence[tuple[Path, Array, list[str]]])
     try:
         for number, site in enumerate(sites, 1):
             info = f"GENE={site.gene}" if site.gene else "."
-            line = f"chr{site.chromosome}\t{site.position}\tsyn{number}\t{site.reference}\t{site.alternate}\t.\tPASS\t{info}\tGT"
+            place = f"chr{site.chromosome}\t{site.position}\tsyn{number}"
+            line = f"{place}\t{site.reference}\t{site.alternate}\t.\tPASS\t{info}\tGT"
             for out, (_, places, _) in zip(blocks, files, strict=True):
                 one, two = site.alleles[2 * places], site.alleles[2 * places + 1]
                 carried += int(((one == 1) | (two == 1)).sum())

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -321,7 +322,7 @@ def test_neighbouring_sites_go_together_and_most_are_rare() -> None:
     assert (share > 0.05).sum() > 50
     common = [place for place in range(len(found)) if 0.05 < share[place] < 0.6]
     near, far = [], []
-    for one, other in zip(common, common[1:], strict=False):
+    for one, other in pairwise(common):
         together = np.corrcoef(alleles[one], alleles[other])[0, 1] ** 2
         same = found[one].chromosome == found[other].chromosome
         if same and found[other].position - found[one].position < 5000:
