@@ -126,3 +126,8 @@ def _row(change: Change) -> list[tuple[str, str]]:
     # A number is a place in an order or the id of another row: nothing that a reader would know.
     pairs = [(entry.get("from"), entry.get("to")) for entry in change.fields.values()]
     return [(before or "", after or "") for before, after in pairs if isinstance(before or after, str)]
+
+
+def answer_status(form: forms.BaseForm) -> int:
+    """With what a page that shows a form answers: 409 after a conflict, otherwise 200, as forms of the web do."""
+    return 409 if getattr(form, "meanwhile", []) else 200

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from talka.core.actions import Refused
+from talka.core.forms import answer_status
 from talka.core.http import asker
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
@@ -195,7 +196,7 @@ def _form(
         "breadcrumbs": _trail(eco, *trail, (title, "")),
         **more,
     }
-    return render(request, "ui/form_page.html", context, status=409 if form.meanwhile else 200)
+    return render(request, "ui/form_page.html", context, status=answer_status(form))
 
 
 def _trail(eco: Ecosystem, *steps: tuple[str, str]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from talka.core.actions import Refused
+from talka.core.forms import answer_status
 from talka.core.http import asker
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
@@ -155,7 +156,7 @@ def _form(request: HttpRequest, eco: Ecosystem, form: Any, *, title: str, cancel
             (title, ""),
         ],
     }
-    return render(request, "ui/form_page.html", context, status=409 if form.meanwhile else 200)
+    return render(request, "ui/form_page.html", context, status=answer_status(form))
 
 
 def _sections(eco: Ecosystem, active: str) -> list[dict[str, Any]]:

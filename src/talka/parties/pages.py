@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 from talka.core import sheets_io
 from talka.core.actions import HUB, Invalid, Refused
 from talka.core.formats import BadFile
+from talka.core.forms import answer_status
 from talka.core.http import asker
 from talka.core.rules import PERMISSIONS
 from talka.parties import actions, forms, queries, rules
@@ -684,5 +685,5 @@ def _form(
             "submit": submit or _("Save"),
             "draft_key": None if draft else False,
         },
-        status=200 if not form.is_bound or form.is_valid() else 422,
+        status=answer_status(form),
     )

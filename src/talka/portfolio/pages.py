@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from talka.core.actions import Invalid, Refused
+from talka.core.forms import answer_status
 from talka.core.http import asker
 from talka.core.models import Attachment, Report, ReportState
 from talka.core.values import Period
@@ -492,7 +493,7 @@ def _form(
         "breadcrumbs": _trail(eco, *steps, (title, "")),
         **more,
     }
-    return render(request, "portfolio/form.html", context, status=409 if form.meanwhile else 200)
+    return render(request, "portfolio/form.html", context, status=answer_status(form))
 
 
 def _trail(eco: Ecosystem, *steps: tuple[str, str]) -> list[tuple[str, str]]:

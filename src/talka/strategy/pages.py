@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 
 from talka.core import lint
 from talka.core.actions import Invalid, Refused
+from talka.core.forms import answer_status
 from talka.core.indicators import INDICATORS
 from talka.core.lint import Finding
 from talka.core.models import Report, ReportState
@@ -574,7 +575,7 @@ def _form_page(
         "cancel": cancel,
         **more,
     }
-    return render(request, "strategy/form.html", context, status=409 if form.meanwhile else 200)
+    return render(request, "strategy/form.html", context, status=answer_status(form))
 
 
 def found(request: HttpRequest, ecosystem: str) -> HttpResponse:

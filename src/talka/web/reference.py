@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from talka.core import locking, sheets_io
 from talka.core.actions import HUB, Invalid, Refused
 from talka.core.formats import CONTENT_TYPES, LIMITS, BadFile
-from talka.core.forms import VerbForm
+from talka.core.forms import VerbForm, answer_status
 from talka.core.http import asker
 from talka.core.sheets import (
     SHEETS,
@@ -373,7 +373,7 @@ def _row_page(
             "cancel": _address("reference-sheet", sheet, parent),
             "history": history,
         },
-        status=422 if form.is_bound and form.errors else 200,
+        status=answer_status(form),
     )
 
 

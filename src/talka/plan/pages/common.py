@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from talka.core.actions import Invalid, Refused
+from talka.core.forms import answer_status
 from talka.core.http import asker
 from talka.core.rules import Fact
 from talka.domains import queries as domains
@@ -153,8 +154,7 @@ def form_page(
 ) -> HttpResponse:
     """A form on a page of its own, with what somebody else changed since it was opened."""
     context = {"title": title, "form": form, "submit": submit, "cancel": cancel}
-    status = 409 if getattr(form, "meanwhile", []) else 200
-    return render(request, template, {**context, **more}, status=status)
+    return render(request, template, {**context, **more}, status=answer_status(form))
 
 
 def tell_refusals(request: HttpRequest, form: Any) -> None:
