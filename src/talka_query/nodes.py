@@ -7,13 +7,17 @@ the same record: serum collected since 2018 is one specimen, not a serum and som
 Three rules that every engine obeys, so that all give equal answers:
 
 1. **A missing value satisfies nothing.** A record without a date is in no window; a donor without a birth date
-   has no age. `Not` negates the truth of "a record is known to fit": `Not(Age(50, 70))` holds for a donor whose
-   birth date is missing.
+   has no age, and before birth there is none either. `Not` negates the truth of "a record is known to fit":
+   `Not(Age(50, 70))` holds for a donor whose birth date is missing. A condition left open (an empty set, a window
+   or range without ends) asks for nothing, so what is missing passes it.
 2. **Consent first.** The world of a question is the donors with at least one biobank whose consent permits the
    stated purpose to the asker on the day of the answer. Specimens of the donor's other biobanks do not exist
-   for it. Facts that no biobank holds (diagnoses, measurements …) are the donor's.
+   for it: not in criteria, not in breakdowns, not in counts. Facts that no biobank holds (diagnoses, measurements …)
+   are the donor's. Facts of somebody who has no donor row (an import in its middle) are nobody's.
 3. **Dates are days**, windows include both ends, ages are complete years on a day (someone born on 29 February
    turns a year older on 1 March in years without one).
+
+Why the rules are as they are: docs/adr/0016-what-questions-mean.md.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ class Sex(StrEnum):
 
 
 class Count(StrEnum):
-    """What is counted. Samples and aliquots are those that fit `Question.samples`."""
+    """What is counted. Samples and aliquots are those that fit `Question.samples`, of the donors that satisfy
+    `Question.such_that`; aliquots are summed. Donors are counted whether or not one of their specimens fits."""
 
     DONORS = "donors"
     SAMPLES = "samples"
@@ -46,7 +51,13 @@ class Axis(StrEnum):
     """What an answer can be broken down by. The last five are of a specimen or a diagnosis, so a donor may fall in
     several cells, and cells of such an axis do not add up to the whole.
 
-    Ages and years count on `Question.ages_at`; an age band is named "50-54"; what is missing is named "?".
+    The axes of a specimen (`SPECIMEN_AXES`) look at the specimens that fit `Question.samples`, and several of them at
+    one and the same specimen: a donor is in the cell (2019, serum) by a serum of 2019. Who has no such specimen is
+    in no cell of theirs, and still in the whole. The diagnosis chapter looks at every diagnosis of the donor, whatever
+    the criteria were; a sample is in each chapter of its donor, and who has no diagnosis is in no chapter.
+
+    Ages count on `Question.ages_at`, of who died before at death; an age band is named "50-54", a year "2019", a
+    chapter "II"; what is missing, or lies in no chapter, is named "?".
     """
 
     SEX = "sex"
@@ -67,7 +78,7 @@ SPECIMEN_AXES = frozenset({Axis.YEAR, Axis.BIOBANK, Axis.COLLECTION, Axis.SAMPLE
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Days from `since` to `until`, both included; an open end is None."""
+    """Days from `since` to `until`, both included; an open end is None; with both open even no date will do."""
 
     since: date | None = None
     until: date | None = None
@@ -75,7 +86,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """Complete years, both ends included; an open end is None. `Ages(50, 70)` is 50 ≤ age ≤ 70."""
+    """Complete years, both ends included; an open end is None. `Ages(50, 70)` is 50 ≤ age ≤ 70; with both open
+    even an unknown age will do."""
 
     low: int | None = None
     high: int | None = None
@@ -152,8 +164,9 @@ class InCohort:
 class Diagnosis:
     """A diagnosis coded in ICD-10.
 
-    `codes`: categories, subcategories, blocks ("C00-C97") or chapters ("II"); with `descendants`, whatever lies
-    below counts too, without it only that exact code. Empty: any diagnosis. `age`: the donor's age on its date.
+    `codes`: categories, subcategories, blocks or other ranges ("C00-C97") or chapters ("II"); with `descendants`,
+    whatever lies below counts too, without it only that exact code (so a range or chapter matches nothing).
+    Empty: any diagnosis. `age`: the donor's age on its date.
     """
 
     codes: frozenset[str] = frozenset()
@@ -183,7 +196,8 @@ class Specimen:
 class Measurement:
     """A measurement (LOINC code) with its value between `low` and `high`, both included, in `unit` (UCUM).
 
-    A value is compared in the node's canonical unit of the code; `unit` must be convertible to it.
+    An engine compares in the node's canonical unit of the code: whoever receives a question first turns it into one
+    of canonical units (`talka_query.check.converted`), or refuses it.
     """
 
     code: str
@@ -234,7 +248,11 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class VariantIn:
-    """Carries some variant in a gene (HGNC symbol), or between two positions of a chromosome, both included."""
+    """Carries some variant in a gene (HGNC symbol) or on a chromosome, there between two positions, both included.
+
+    It is the position written in the VCF that counts, also of a variant that reaches further. One of `gene` and
+    `chromosome` is needed, `start` and `end` need `chromosome`; everything that is given must hold.
+    """
 
     gene: str | None = None
     chromosome: str | None = None
@@ -251,6 +269,7 @@ class Within:
     """Some record fitting `event` lies `low` to `high` days (both included; None is open) after some record fitting
     `anchor`: `Within(serum, cancer, None, -365)` is serum at least a year before a cancer.
 
+    Records without a date are neither, even with both limits open; one and the same record may be both, 0 days apart.
     `first`: only the earliest dated record fitting `anchor` counts as the anchor.
     """
 
@@ -307,7 +326,8 @@ class Purpose:
 class Question:
     """Donors such that `such_that`, counted, broken down by up to three axes.
 
-    `samples` says which specimens count as samples or aliquots and which the specimen axes look at.
+    `samples` says which specimens count as samples or aliquots and which the specimen axes look at; it does not
+    restrict which donors count. `by` names no axis twice.
     `ages_at`: the day on which ages and life are judged. `asker` and `permit` name the account at the hub and
     the permit that the asker relies on; they are stated, and checked by whoever receives the question.
     """
