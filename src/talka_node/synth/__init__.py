@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from talka_node.synth import genome, lists, vcf
-from talka_node.synth.country import CODES, Array, Plan, draw, local
+from talka_node.synth.country import CODES, Array, Plan, bank_names, draw, local, sequenced
+from talka_node.synth.direct import columns
 from talka_node.synth.fhir import Fhir
 from talka_node.synth.lines import Lines
 from talka_node.synth.miabis import Miabis
 from talka_node.synth.omop import Omop
 
-__all__ = ["FORMATS", "Plan", "generate"]
+__all__ = ["FORMATS", "Plan", "columns", "generate"]
 
 FORMATS = ("fhir", "omop", "csv", "vcf")
 
@@ -47,10 +48,10 @@ def generate(
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; give a new folder for the synthetic country")
     folder.mkdir(parents=True, exist_ok=True)
-    names = [f"LV-SYNTH-{number + 1:02d}" for number in range(plan.biobanks)]
+    names = bank_names(plan)
     written = dict.fromkeys((name for name in FORMATS if name in formats), 0)
     makers: dict[str, type[Fhir | Omop | Miabis]] = {"fhir": Fhir, "omop": Omop, "csv": Miabis}
-    sequenced: list[tuple[Array, Array]] = []
+    read: list[tuple[Array, Array]] = []
     with Lines(folder) as lines:
         writers = [
             [(format_, makers[format_](lines, name, name)) for format_ in written if format_ in makers]
@@ -64,7 +65,7 @@ def generate(
                     writer.add(rows)
                     written[format_] += writer.rows - before
             if "vcf" in written:
-                sequenced.append(_sequenced(plan, number, chunk.members))
+                read.append(sequenced(plan, chunk.members))
             if progress is not None:
                 progress(sum(written.values()), number / plan.chunks)
         for formats_of_bank in writers:
@@ -73,22 +74,15 @@ def generate(
                 writer.finish()
                 written[format_] += writer.rows - before
     if "vcf" in written:
-        written["vcf"] = _genotypes(folder, plan, names, sequenced)
+        written["vcf"] = _genotypes(folder, plan, names, read)
     _register(folder / "register.csv", plan)
     _about(folder / "country.json", plan, names, written)
     return written
 
 
-def _sequenced(plan: Plan, number: int, members: dict[str, Array]) -> tuple[Array, Array]:
-    """Who of a chunk is sequenced, and at which biobank: the home of each stands first among the members."""
-    donor, home = np.unique(members["donor"], return_index=True)
-    chosen = plan.random(5, number).random(len(donor)) < plan.genotyped
-    return donor[chosen], members["biobank"][home][chosen]
-
-
-def _genotypes(folder: Path, plan: Plan, names: list[str], sequenced: list[tuple[Array, Array]]) -> int:
-    donors = np.concatenate([donor for donor, _ in sequenced])
-    homes = np.concatenate([home for _, home in sequenced])
+def _genotypes(folder: Path, plan: Plan, names: list[str], read: list[tuple[Array, Array]]) -> int:
+    donors = np.concatenate([donor for donor, _ in read])
+    homes = np.concatenate([home for _, home in read])
     files = []
     for bank, name in enumerate(names):
         places = np.flatnonzero(homes == bank)

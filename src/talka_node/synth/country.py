@@ -7,10 +7,9 @@ more than one is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,6 +66,16 @@ class Plan:
         return np.random.default_rng([self.seed, *stream])
 
 
+def _words(words: list[str]) -> Array:
+    return np.array(sorted(set(words)), object)
+
+
+def numbers(vocabulary: Array, words: Sequence[str]) -> Array:
+    """The places of words in a vocabulary."""
+    place = {word: number for number, word in enumerate(vocabulary.tolist())}
+    return np.array([place[word] for word in words], np.int16)
+
+
 class Codes:
     """The vocabularies that the tables' numbers point into."""
 
@@ -77,17 +86,15 @@ class Codes:
     tests = [test for _, panel in lists.PANELS for test in panel]
     loinc = np.array([test.loinc for test in tests], object)
 
-    @cached_property
-    def tail(self) -> Array:
-        return np.array(
-            [
-                f"{letter}{number:02d}"
-                for letter, ranges in lists.TAIL.items()
-                for low, high in ranges
-                for number in range(low, high + 1)
-            ],
-            object,
-        )
+    tail = [
+        f"{letter}{number:02d}"
+        for letter, ranges in lists.TAIL.items()
+        for low, high in ranges
+        for number in range(low, high + 1)
+    ]
+    diagnoses = _words([*tail, *(code for disease in lists.DISEASES for code in disease.codes.split())])
+    medications = _words([code for codes in lists.MEDICINES.values() for code, _ in codes])
+    procedures = _words([code for codes in lists.PROCEDURES.values() for code, _ in codes])
 
 
 CODES = Codes()
@@ -103,7 +110,8 @@ def only(table: Table, keep: Array) -> Table:
 @dataclass(slots=True)
 class Chunk:
     """Tables of some donors. Every table has `donor` (0, 1, … over the whole country) and `biobank` (whose files hold
-    the row), but for `persons`; dates are days since 1970-01-01 or NO_DATE."""
+    the row), but for `persons`; dates are days since 1970-01-01 or NO_DATE; codes are places in the vocabularies of
+    CODES."""
 
     persons: Table  # donor sex born year_only died region, and the hidden traits
     members: Table  # a donor at a biobank, with the consent given there
@@ -129,8 +137,10 @@ class Chunk:
             for name, table in self.tables().items()
             if name != "persons"
         }
-        for table in found.values():
+        for name, table in found.items():
             table["local"] = local(table["donor"], biobank)
+            if "code" in table:
+                table["code"] = getattr(CODES, name)[table["code"]]
         members = found["members"]
         place = members["donor"] - self.persons["donor"][0]
         found["persons"] = members | {column: values[place] for column, values in self.persons.items()}
@@ -140,6 +150,20 @@ class Chunk:
 def local(donor: Array, biobank: int) -> Array:
     """The number by which a biobank knows its donor: it tells nothing of the donor's number at another."""
     return (donor.astype(np.int64) * 7_368_787 + (biobank + 1) * 1_234_577) % 10_000_000
+
+
+def bank_names(plan: Plan) -> list[str]:
+    """Codes of the biobanks, which are invented."""
+    return [f"LV-SYNTH-{number + 1:02d}" for number in range(plan.biobanks)]
+
+
+def sequenced(plan: Plan, members: Table) -> tuple[Array, Array]:
+    """Who of some members is sequenced, and at which biobank: of two the one where they stand first, their home."""
+    donor, home = np.unique(members["donor"], return_index=True)
+    # A number of each donor's own, so that it does not matter with whom they are asked about.
+    draws = (donor.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(plan.seed)) >> np.uint64(40)
+    chosen = draws / 2**24 < plan.genotyped
+    return donor[chosen], members["biobank"][home][chosen]
 
 
 def draw(plan: Plan) -> Iterator[Chunk]:
@@ -170,8 +194,8 @@ class _Draw:
         diagnoses = self.diseases()
         specimens = self.samples()
         measurements = self.tests()
-        medications = self.following(lists.MEDICINES, again=3.0)
-        procedures = self.following(lists.PROCEDURES, again=0.15)
+        medications = self.following(lists.MEDICINES, CODES.medications, again=3.0)
+        procedures = self.following(lists.PROCEDURES, CODES.procedures, again=0.15)
         cohorts = self.cohort_members()
         self.deaths()
         persons = {
@@ -308,7 +332,7 @@ class _Draw:
         self.onset: dict[str, Array] = {}
         who, code, on = [], [], []
         for disease in lists.DISEASES:
-            names = np.array(disease.codes.split(), object)
+            names = disease.codes.split()
             climbed = 1 / (1 + np.exp(-(self.age - disease.age) / disease.width))
             share = disease.peak * climbed * np.where(self.man, disease.men, disease.women)
             share = share * np.exp(disease.metabolic * self.metabolic) * (0.5 + 0.5 * self.frailty)
@@ -329,10 +353,10 @@ class _Draw:
             later = self.some_day(onset[local], self.until)
             kind = np.minimum(rng.geometric(0.5, len(local)) - 1, len(names) - 1)
             who.append(local)
-            code.append(names[kind])
+            code.append(numbers(CODES.diagnoses, names)[kind])
             on.append(np.where(first, onset[local], later))
         # The long tail: more of it with age and frailty, frequencies after Zipf, the order of codes drawn by the seed.
-        tail = CODES.tail[self.plan.random(2).permutation(len(CODES.tail))]
+        tail = self.plan.random(2).permutation(numbers(CODES.diagnoses, CODES.tail))
         zipf = 1 / (np.arange(len(tail)) + 2.7) ** 1.05
         local = np.repeat(np.arange(self.n), rng.poisson(self.frailty * (2 + 0.12 * self.age)))
         who.append(local)
@@ -437,8 +461,11 @@ class _Draw:
 
     # --- what follows from diseases -----------------------------------------------------------------------
 
-    def following(self, source: dict[str, tuple[tuple[str, float], ...]], *, again: float) -> Table:
+    def following(
+        self, source: dict[str, tuple[tuple[str, float], ...]], vocabulary: Array, *, again: float
+    ) -> Table:
         """Medicines or procedures of those who have a disease, since its beginning."""
+        place = {word: number for number, word in enumerate(vocabulary.tolist())}
         who, code, on = [], [], []
         for disease, codes in source.items():
             for name, share in codes:
@@ -446,7 +473,7 @@ class _Draw:
                 times = 1 + self.rng.poisson(again, len(takers))
                 local = np.repeat(takers, times)
                 who.append(local)
-                code.append(np.full(len(local), name, object))
+                code.append(np.full(len(local), place[name], np.int16))
                 on.append(self.some_day(self.onset[disease][local], self.until))
         local = np.concatenate(who)
         return {
