@@ -19,11 +19,12 @@ import json
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b, sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -201,7 +202,7 @@ class Log:
         missing = []
         for told in buried:
             self._new_ended.update(map(_hash, told["ends"]))
-            event = history.event_of(told["event"])
+            event = history.event_in(told["event"])
             if event.donor is not None:
                 self.highest_donor = max(self.highest_donor, event.donor)
             if self._find(event.id) is None:
@@ -215,7 +216,7 @@ class Log:
         lines = []
         for _, told in self._lines():
             if "event" in told:
-                event = history.event_of(told["event"])
+                event = history.event_in(told["event"])
                 if event.kind in REFUSALS and event.id not in there:
                     lines.append(_spell({"event": told["event"], "ends": self._ends(event)}))
         if lines:
@@ -308,11 +309,7 @@ class Log:
             coming[event.id] = event, number
             entries.append(Entry("void" if void else "waiting" if event.donor is None else "applied", number))
             if event.kind in REFUSALS and not buried and event.id not in self._buried_alone:
-                ends = self._ends(event) + [
-                    given.id
-                    for given, _ in coming.values()
-                    if given.kind is Kind.GIVEN and _could_end(event, given)
-                ]
+                ends = self._ends(event, [given for given, _ in coming.values()])
                 ended.update(dict.fromkeys(ends))
                 graves.append(_spell({"event": told["event"], "ends": ends}))
         lines += [
@@ -329,11 +326,19 @@ class Log:
         except OSError:
             self._buried_alone.update(orjson.loads(each)["event"]["id"] for each in graves)
             raise
+        self._buried_alone.difference_update(coming)
+        newcomers: dict[int, list[Recorded]] = {}  # whose whole history is at hand: no need to read it back
+        for told, (event, _) in zip(lines, coming.values(), strict=False):
+            donor = event.donor
+            if donor is not None and (donor in newcomers or not self._known(donor)):
+                newcomers.setdefault(donor, []).append(
+                    Recorded(told["number"], at.date(), event, told.get("digest"), told.get("void", False))
+                )
         touched: dict[int, None] = {}
         for place, told in zip(places, lines, strict=True):
             self._index(place, told, touched)
         self.state.advance(at.date())
-        self._replan(touched)
+        self._replan(touched, newcomers)
         return entries
 
     def _now(self) -> datetime:
@@ -370,12 +375,23 @@ class Log:
         elif "day" in told:
             self.state.advance(date.fromisoformat(told["day"]))
 
-    def _replan(self, donors: Iterable[int]) -> None:
+    def _replan(
+        self, donors: Iterable[int], at_hand: Mapping[int, list[Recorded]] = MappingProxyType({})
+    ) -> None:
         self.state.plan_many(
             (donor, biobank, steps)
             for donor in donors
-            for biobank, steps in history.timelines(self.history(donor), self.forms).items()
+            for biobank, steps in history.timelines(
+                at_hand.get(donor) or self.history(donor), self.forms
+            ).items()
         )
+
+    def _known(self, donor: int) -> bool:
+        """Whether the log has lines about the donor."""
+        if donor in self._new_donors:
+            return True
+        at = int(self._donors.searchsorted(np.int32(donor))) if len(self._donors) else 0
+        return at < len(self._donors) and int(self._donors[at]) == donor
 
     def settle(self, donor_of: Callable[[str], int | None]) -> int:
         """Give waiting events to their donors, now that the node may have them; how many subjects found one."""
@@ -502,7 +518,7 @@ class Log:
         if place is None:
             return None
         told = orjson.loads(self._log.read(place))
-        event = history.event_of(told["event"])
+        event = history.event_in(told["event"])
         return (event, told["number"]) if event.id == id_ else None
 
     def _place_of(self, id_: str) -> int | None:
@@ -526,12 +542,18 @@ class Log:
         at = int(np.searchsorted(self._ended, np.uint64(number))) if len(self._ended) else 0
         return at < len(self._ended) and int(self._ended[at]) == number
 
-    def _ends(self, event: Event) -> list[str]:
-        """The consents known now that a withdrawal or destruction may end: after a restore they must not come again
-        under another donor's number."""
+    def _ends(self, event: Event, coming: Sequence[Event] = ()) -> list[str]:
+        """The consents that a withdrawal or destruction ends, of the log and of `coming`: after a restore they must not
+        come again under another donor's number. See `history` for one that seems to end nothing."""
         if event.kind not in (Kind.WITHDRAWN, Kind.DESTROYED) or event.donor is None:
             return []
-        return [each.event.id for each in self.history(event.donor) if _could_end(event, each.event)]
+        given = [
+            each
+            for each in (*(line.event for line in self.history(event.donor)), *coming)
+            if each.kind is Kind.GIVEN and each.donor == event.donor and event.biobank in (None, each.biobank)
+        ]
+        ended = [each.id for each in given if each.on <= event.on]
+        return ended or [each.id for each in given if event.kind is Kind.WITHDRAWN]
 
     # --- snapshot -----------------------------------------------------------------------------------------
 
@@ -552,7 +574,10 @@ class Log:
                 "rules": _rules(),
                 "forms": self.forms.digest,
                 "log": {"length": self._log.length, "head": self._log.head, "count": self._log.count},
-                "tombstones": {
+                # With a tombstone that the log could not take, all of them are compared at the next opening.
+                "tombstones": {}
+                if self._buried_alone
+                else {
                     "length": self._grave.length,
                     "head": self._grave.head,
                     "count": self._grave.count,
@@ -672,7 +697,7 @@ def _spell(told: dict[str, Any]) -> bytes:
 
 
 def _recorded(told: dict[str, Any], donor: int | None = None) -> Recorded:
-    event = history.event_of(told["event"])
+    event = history.event_in(told["event"])
     if donor is not None and event.donor != donor:
         event = replace(event, donor=donor)
     return Recorded(
@@ -687,16 +712,6 @@ def _recorded(told: dict[str, Any], donor: int | None = None) -> Recorded:
 def _told(each: Recorded) -> dict[str, Any]:
     told = {"number": each.number, "at": each.known.isoformat(), "event": history.spelt(each.event)}
     return told | ({"digest": each.digest} if each.digest else {}) | ({"void": True} if each.void else {})
-
-
-def _could_end(event: Event, given: Event) -> bool:
-    return (
-        event.kind in (Kind.WITHDRAWN, Kind.DESTROYED)
-        and given.kind is Kind.GIVEN
-        and given.donor == event.donor
-        and event.biobank in (None, given.biobank)
-        and given.on <= event.on
-    )
 
 
 def _hash(id_: str) -> int:
