@@ -1,0 +1,529 @@
+"""What a question is, however it is spelled: so that asking it again in other words gives nothing new.
+
+A criterion becomes a *profile* (sex, ages, births, regions: what a neighbour knows) and a truth table over its other
+criteria. Spellings that agree by propositional logic, or because one criterion plainly contains another, have the same
+form, hence the same noise and the same place in the asker's memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from datetime import date
+from enum import Enum
+from functools import reduce
+from typing import Any, NamedTuple
+
+from talka_query import nodes
+from talka_query.nodes import Ages, Axis, Count, Criterion, Question, Sex, Window
+
+PROFILE = nodes.IsSex | nodes.Age | nodes.Born | nodes.LivesIn
+SPAN = 95  # years of age that a country's inhabitants are spread over
+EVER, NEVER = -(10**6), 10**6  # open ends
+
+
+# --- one spelling -----------------------------------------------------------------------------------------
+
+
+def spelled(value: Any) -> str:
+    """One text for equal values, without what is left at its default; sets in order."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = [
+            f"{each.name}={spelled(given)}"
+            for each in fields(value)
+            if (given := getattr(value, each.name)) != each.default or each.default is MISSING
+        ]
+        return f"{type(value).__name__}({','.join(parts)})"
+    if isinstance(value, frozenset):
+        return "{" + ",".join(sorted(map(spelled, value))) + "}"
+    if isinstance(value, tuple):
+        return "[" + ",".join(map(spelled, value)) + "]"
+    if isinstance(value, float):
+        return repr(value + 0.0) if value != int(value) else str(int(value))
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
+def digest(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+
+
+# --- profiles ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a neighbour knows of a donor. `ages` in years, `births` in calendar years; None: not asked."""
+
+    sexes: frozenset[str] | None = None
+    ages: tuple[int, int] | None = None
+    births: tuple[int, int] | None = None
+    regions: frozenset[str] | None = None
+
+    def both(self, other: Profile) -> Profile:
+        return Profile(
+            _shared(self.sexes, other.sexes),
+            _overlap(self.ages, other.ages),
+            _overlap(self.births, other.births),
+            _shared(self.regions, other.regions),
+        )
+
+    def people(self, inhabitants: int, regions: dict[str, int], year: int) -> float:
+        """About how many inhabitants fit, by public figures alone; `year`: of `ages_at`."""
+        share = 1.0
+        if self.sexes is not None:
+            share *= len(self.sexes & {"female", "male"}) / 2
+        years = (year - SPAN + 1, year)
+        if self.ages is not None:
+            years = _overlap(years, (year - self.ages[1], year - self.ages[0])) or years
+        if self.births is not None:
+            years = _overlap(years, self.births) or years
+        share *= max(0, years[1] - years[0] + 1) / SPAN
+        if self.regions is not None:
+            share *= min(1.0, sum(regions.get(code, 0) for code in self.regions) / inhabitants)
+        return inhabitants * share
+
+
+def profile_of(criterion: Criterion) -> Profile | None:
+    """Of a single criterion; None if it is about something else."""
+    match criterion:
+        case nodes.IsSex(any_of):
+            every = len(any_of) == len(Sex)
+            return Profile(sexes=None if every else frozenset(str(each.value) for each in any_of))
+        case nodes.Age(Ages(None, None)) | nodes.Born(Window(None, None)):
+            return Profile()
+        case nodes.Age(Ages(low, high)):
+            return Profile(ages=(EVER if low is None else low, NEVER if high is None else high))
+        case nodes.Born(Window(since, until)):
+            return Profile(
+                births=(EVER if since is None else since.year, NEVER if until is None else until.year)
+            )
+        case nodes.LivesIn(any_of):
+            return Profile(regions=any_of)
+        case _:
+            return None
+
+
+def outside_of(criterion: Criterion) -> Profile | None:
+    """Of the donors whom a single criterion leaves out, as far as they are one profile."""
+    match criterion:
+        case nodes.IsSex(any_of):
+            return Profile(sexes=frozenset(str(each.value) for each in set(Sex) - any_of))
+        case nodes.Age(Ages(low, None)) if low is not None:
+            return Profile(ages=(EVER, low - 1))
+        case nodes.Age(Ages(None, high)) if high is not None:
+            return Profile(ages=(high + 1, NEVER))
+        case nodes.Born(Window(since, None)) if since is not None:
+            return Profile(births=(EVER, since.year - 1))
+        case nodes.Born(Window(None, until)) if until is not None:
+            return Profile(births=(until.year + 1, NEVER))
+        case _:
+            return None
+
+
+def _shared(a: frozenset[str] | None, b: frozenset[str] | None) -> frozenset[str] | None:
+    return b if a is None else a if b is None else a & b
+
+
+def _overlap(a: tuple[int, int] | None, b: tuple[int, int] | None) -> tuple[int, int] | None:
+    return b if a is None else a if b is None else (max(a[0], b[0]), min(a[1], b[1]))
+
+
+# --- negation down to single criteria ---------------------------------------------------------------------
+
+
+class Literal(NamedTuple):
+    of: Criterion
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """`every`: all parts hold; otherwise at least one."""
+
+    every: bool
+    parts: tuple[Branch | Literal, ...]
+
+
+def branches(criterion: Criterion, holds: bool = True) -> Branch | Literal:
+    """The criterion with `Not` only before single criteria, and branches of one kind not inside each other."""
+    match criterion:
+        case nodes.Not(of):
+            return branches(of, not holds)
+        case nodes.All(of) | nodes.Any(of):
+            every = isinstance(criterion, nodes.All) == holds
+            parts: list[Branch | Literal] = []
+            for part in of:
+                made = branches(part, holds)
+                same = isinstance(made, Branch) and (made.every == every or len(made.parts) == 1)
+                parts.extend(made.parts if same and isinstance(made, Branch) else (made,))
+            parts = _united(parts, holds=not every)
+            return parts[0] if len(parts) == 1 else Branch(every, tuple(parts))
+        case _:
+            return Literal(criterion, holds)
+
+
+def _united(parts: Sequence[Branch | Literal], holds: bool) -> list[Branch | Literal]:
+    """Criteria that differ only in their codes made one: any of two sets of codes is any of their union."""
+    found: dict[str, Branch | Literal] = {}
+    for part in parts:
+        if not isinstance(part, Literal) or part.holds != holds:
+            found[f"{len(found)}"] = part
+            continue
+        codes = _codes(part.of)
+        if not codes:
+            found[f"{len(found)}"] = part
+            continue
+        bare = spelled(_recoded(part.of, frozenset()))
+        before = found.get(bare)
+        if isinstance(before, Literal):
+            codes = codes | _codes(before.of)
+        found[bare] = Literal(_recoded(part.of, topmost(part.of, codes)), holds)
+    return list(found.values())
+
+
+def _codes(of: Criterion) -> frozenset[Any]:
+    """What a criterion lists, if that is all it lists."""
+    match of:
+        case nodes.IsSex(any_of) | nodes.LivesIn(any_of):
+            return any_of
+        case nodes.Diagnosis(codes) | nodes.Medication(codes) | nodes.Procedure(codes):
+            return codes
+        case _:
+            return frozenset()
+
+
+def _recoded(of: Criterion, codes: frozenset[Any]) -> Criterion:
+    if isinstance(of, nodes.IsSex | nodes.LivesIn):
+        return replace(of, any_of=codes)
+    return (
+        replace(of, codes=codes)
+        if isinstance(of, nodes.Diagnosis | nodes.Medication | nodes.Procedure)
+        else of
+    )
+
+
+def topmost(criterion: Criterion, codes: frozenset[str]) -> frozenset[str]:
+    """The codes without those that lie below another of them, where descendants count."""
+    if not getattr(criterion, "descendants", False):
+        return codes
+    return frozenset(
+        code for code in codes if not any(code != above and code.startswith(above) for above in codes)
+    )
+
+
+def tree(made: Branch | Literal) -> Iterator[Branch]:
+    """Every branch, the outermost first."""
+    if isinstance(made, Branch):
+        yield made
+        for part in made.parts:
+            yield from tree(part)
+
+
+def literals(made: Branch | Literal) -> Iterator[Literal]:
+    if isinstance(made, Literal):
+        yield made
+    else:
+        for part in made.parts:
+            yield from literals(part)
+
+
+# --- what plainly contains what ---------------------------------------------------------------------------
+
+
+def implies(a: Criterion, b: Criterion) -> bool:
+    """Whether whoever fits `a` plainly fits `b`: wider windows, fewer conditions, a code above."""
+    if type(a) is not type(b):
+        return False
+    match a, b:
+        case nodes.IsSex(x), nodes.IsSex(y):
+            return x <= y
+        case nodes.LivesIn(x), nodes.LivesIn(y):
+            return x <= y
+        case nodes.Age(x), nodes.Age(y):
+            return _inside(x, y)
+        case nodes.Born(x), nodes.Born(y):
+            return _inside(x, y)
+        case nodes.Diagnosis(), nodes.Diagnosis():
+            return _below(a, b) and _inside(a.window, b.window) and _inside(a.age, b.age)
+        case nodes.Medication(), nodes.Medication():
+            return _below(a, b) and _inside(a.window, b.window) and _inside(a.age, b.age)
+        case nodes.Procedure(), nodes.Procedure():
+            return _among(a.codes, b.codes) and _inside(a.window, b.window) and _inside(a.age, b.age)
+        case nodes.Measurement(), nodes.Measurement():
+            same = (a.code, a.unit) == (b.code, b.unit) or (
+                a.code == b.code and b.low is None and b.high is None
+            )
+            return same and _spans(a, b) and _inside(a.window, b.window) and _inside(a.age, b.age)
+        case nodes.Specimen(), nodes.Specimen():
+            sets = ("types", "temperatures", "biobanks", "collections")
+            return (
+                all(_among(getattr(a, name), getattr(b, name)) for name in sets)
+                and a.aliquots >= b.aliquots
+                and _inside(a.collected, b.collected)
+                and _inside(a.age, b.age)
+            )
+        case _:
+            return False
+
+
+def _among(a: frozenset[str], b: frozenset[str]) -> bool:
+    return not b or bool(a and a <= b)
+
+
+def _below(a: nodes.Diagnosis | nodes.Medication, b: nodes.Diagnosis | nodes.Medication) -> bool:
+    if not b.codes:
+        return True
+    if not b.descendants:
+        return not a.descendants and _among(a.codes, b.codes)
+    return bool(a.codes) and all(any(code.startswith(above) for above in b.codes) for code in a.codes)
+
+
+def _inside(a: Window | Ages, b: Window | Ages) -> bool:
+    low_a, high_a = (a.since, a.until) if isinstance(a, Window) else (a.low, a.high)
+    low_b, high_b = (b.since, b.until) if isinstance(b, Window) else (b.low, b.high)
+    return _from(low_a, low_b) and _to(high_a, high_b)
+
+
+def _spans(a: nodes.Measurement, b: nodes.Measurement) -> bool:
+    return _from(a.low, b.low) and _to(a.high, b.high)
+
+
+def _from(a: Any, b: Any) -> bool:
+    return b is None or (a is not None and bool(a >= b))
+
+
+def _to(a: Any, b: Any) -> bool:
+    return b is None or (a is not None and bool(a <= b))
+
+
+# --- edges: the numbers of a criterion, taken out so that questions of one shape can be compared ------------
+
+
+class Edge(NamedTuple):
+    """`kind`: months, years, days, values, count, bases or codes; `at`: a number, a list of codes, None if open."""
+
+    kind: str
+    at: Any
+
+
+def edges(criterion: Criterion) -> tuple[str, list[Edge]]:
+    """(the criterion without its numbers, the numbers)."""
+    match criterion:
+        case nodes.IsSex():
+            return spelled(criterion), []
+        case nodes.Age(years):
+            return "Age", _years(years)
+        case nodes.Born(window):
+            return "Born", [
+                Edge("years", window.since and window.since.year),
+                Edge("years", window.until and window.until.year),
+            ]
+        case nodes.Diagnosis() | nodes.Medication():
+            bare = spelled(replace(criterion, codes=frozenset(), window=Window(), age=Ages()))
+            return bare, [
+                Edge("codes", sorted(criterion.codes)),
+                *_months(criterion.window),
+                *_years(criterion.age),
+            ]
+        case nodes.Procedure():
+            bare = spelled(replace(criterion, window=Window(), age=Ages()))
+            return bare, [*_months(criterion.window), *_years(criterion.age)]
+        case nodes.Measurement():
+            bare = spelled(replace(criterion, low=None, high=None, window=Window(), age=Ages()))
+            ends = [Edge("values", criterion.low), Edge("values", criterion.high)]
+            return bare, [*ends, *_months(criterion.window), *_years(criterion.age)]
+        case nodes.Specimen():
+            bare = spelled(replace(criterion, collected=Window(), age=Ages(), aliquots=0))
+            count = Edge("count", criterion.aliquots)
+            return bare, [*_months(criterion.collected), *_years(criterion.age), count]
+        case nodes.VariantIn():
+            bare = spelled(replace(criterion, start=None, end=None))
+            return bare, [Edge("bases", criterion.start), Edge("bases", criterion.end)]
+        case nodes.Within():
+            event, of_event = edges(criterion.event)
+            anchor, of_anchor = edges(criterion.anchor)
+            ends = [Edge("days", criterion.low), Edge("days", criterion.high)]
+            return f"Within({event},{anchor},{criterion.first})", [*of_event, *of_anchor, *ends]
+        case _:
+            return spelled(criterion), []
+
+
+def _months(window: Window) -> list[Edge]:
+    return [Edge("months", day and day.year * 12 + day.month) for day in (window.since, window.until)]
+
+
+def _years(ages: Ages) -> list[Edge]:
+    return [Edge("years", ages.low), Edge("years", ages.high)]
+
+
+# --- the form ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """`rest` names all but the profile, `shape` the same without its numbers. `alike`: what is left of the rest when
+    any one criterion is dropped."""
+
+    profile: Profile
+    rest: str
+    shape: str
+    edges: tuple[Edge, ...]
+    alike: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Names the set of donors asked for."""
+        return self.key_with(self.profile)
+
+    def key_with(self, profile: Profile) -> str:
+        """Names the set of donors with another profile."""
+        return digest(spelled(profile), self.rest)
+
+
+def form(criterion: Criterion) -> Form:
+    """The form of a criterion. The number of different criteria must have been limited: the table is 2^n bits."""
+    made = branches(criterion)
+    top = made.parts if isinstance(made, Branch) and made.every else (made,)
+    profile, rest = Profile(), []
+    for part in top:
+        known = profile_of(part.of) if isinstance(part, Literal) and part.holds else None
+        if known is None:
+            rest.append(part)
+        else:
+            profile = profile.both(known)
+    atoms, table, shape, ends = _table(rest)
+    return Form(
+        profile, digest(*atoms, table), digest(*shape, table), tuple(ends), tuple(_less(profile, rest))
+    )
+
+
+def _less(profile: Profile, rest: Sequence[Branch | Literal]) -> Iterator[str]:
+    """The keys of the question with any one criterion dropped, as long as one is left."""
+    for at, part in enumerate(rest):
+        others = [*rest[:at], *rest[at + 1 :]]
+        if others:
+            yield _bare(others)
+        if isinstance(part, Branch):
+            for which in range(len(part.parts)):
+                fewer = (*part.parts[:which], *part.parts[which + 1 :])
+                left = fewer[0] if len(fewer) == 1 else Branch(part.every, fewer)
+                yield _bare([*others, *(left.parts if isinstance(left, Branch) and left.every else (left,))])
+
+
+def _bare(rest: Sequence[Branch | Literal]) -> str:
+    atoms, table, _, _ = _table(rest)
+    return digest("alike", *atoms, table)
+
+
+def _table(rest: Sequence[Branch | Literal]) -> tuple[list[str], str, list[str], list[Edge]]:
+    """(criteria that matter, in order; truth table over them; their shapes; their edges)."""
+    named = {spelled(each.of): each.of for part in rest for each in literals(part)}
+    shaped = {name: edges(of) for name, of in named.items()}
+    names = sorted(named, key=lambda name: (shaped[name][0], name))
+    if all(isinstance(part, Literal) for part in rest):
+        said = {spelled(part.of): part.holds for part in rest if isinstance(part, Literal)}
+        clash = len({(spelled(part.of), part.holds) for part in rest if isinstance(part, Literal)}) > len(
+            said
+        )
+        names = [] if clash else _needed(names, named, said)
+        table = "never" if clash else "".join("+" if said[name] else "-" for name in names)
+    else:
+        names, table = _worked_out(rest, names, named)
+    return names, table, [shaped[name][0] for name in names], [e for name in names for e in shaped[name][1]]
+
+
+def _needed(names: list[str], named: dict[str, Criterion], said: dict[str, bool]) -> list[str]:
+    """Of criteria that all hold (or all do not), those that no other makes certain."""
+    left = list(names)
+    for name in names:
+        for other in left:
+            if other == name or said[other] != said[name]:
+                continue
+            a, b = (other, name) if said[name] else (name, other)
+            if implies(named[a], named[b]):
+                left.remove(name)
+                break
+    return left
+
+
+def _worked_out(
+    rest: Iterable[Branch | Literal], names: list[str], named: dict[str, Criterion]
+) -> tuple[list[str], str]:
+    """The truth table as the bits of a number, without the criteria that change nothing.
+
+    `possible` marks the rows that can be: where one criterion contains another, some cannot.
+    """
+    size = 1 << len(names)
+    every = (1 << size) - 1
+    columns = dict(zip(names, _columns(len(names)), strict=True))
+
+    def value(part: Branch | Literal) -> int:
+        if isinstance(part, Literal):
+            column = columns[spelled(part.of)]
+            return column if part.holds else every ^ column
+        if part.every:
+            return reduce(int.__and__, map(value, part.parts), every)
+        return reduce(int.__or__, map(value, part.parts), 0)
+
+    table = reduce(int.__and__, map(value, rest), every)
+    possible = every
+    for a in names:
+        for b in names:
+            if a != b and implies(named[a], named[b]):
+                possible &= (every ^ columns[a]) | columns[b]
+    left = list(range(len(names)))
+    for at, name in enumerate(names):
+        step = 1 << at
+        low = every ^ columns[name]
+        table_low, table_high = table & low, (table & columns[name]) >> step
+        can_low, can_high = possible & low, (possible & columns[name]) >> step
+        if (table_low ^ table_high) & can_low & can_high == 0:
+            told = (table_low & can_low) | (table_high & can_high)
+            can = can_low | can_high
+            table, possible = told | (told << step), can | (can << step)
+            left.remove(at)
+    table &= possible
+    if not table:
+        return [], "never"
+    rows = [
+        sum(1 << at for place, at in enumerate(left) if row >> place & 1) for row in range(1 << len(left))
+    ]
+    told_rows = [place for place, row in enumerate(rows) if table >> row & 1]
+    kept = [names[at] for at in left]
+    if len(told_rows) == 1:
+        return kept, "".join("+" if told_rows[0] >> place & 1 else "-" for place in range(len(left)))
+    return kept, f"{sum(1 << row for row in told_rows):x}"
+
+
+def _columns(count: int) -> list[int]:
+    """Bit r of column i is bit i of r."""
+    size = 1 << count
+    found = []
+    for at in range(count):
+        block = ((1 << (1 << at)) - 1) << (1 << at)
+        width = 1 << (at + 1)
+        while width < size:
+            block |= block << width
+            width *= 2
+        found.append(block)
+    return found
+
+
+# --- what noise is drawn for ------------------------------------------------------------------------------
+
+
+def drawn_for(question: Question) -> str:
+    """All but the criterion and the axes that makes a question another one for the noise."""
+    parts = [str(question.count.value), spelled(question.purpose)]
+    if uses_ages(question.such_that) or Axis.AGE_BAND in question.by:
+        parts.append(question.ages_at.isoformat())
+    if question.count is not Count.DONORS or nodes.SPECIMEN_AXES & set(question.by):
+        parts.append(spelled(question.samples))
+    return "|".join(parts)
+
+
+def uses_ages(criterion: Criterion) -> bool:
+    return any(isinstance(each.of, nodes.Age | nodes.Alive) for each in literals(branches(criterion)))
