@@ -185,12 +185,12 @@ class Reading(Generic[Key]):
     quarantined: list[Quarantined[Key]] = field(default_factory=list)
 
 
-def read_all(rows: Iterable[tuple[Key, str]]) -> Reading[Key]:
+def read_all(rows: Iterable[tuple[Key, str]], *, trust_check_digit: bool = True) -> Reading[Key]:
     """Reads the codes of many rows, each named by the caller (a row's number, a donor)."""
     reading: Reading[Key] = Reading()
     for row, text in rows:
         try:
-            reading.codes.append((row, read(text)))
+            reading.codes.append((row, read(text, trust_check_digit=trust_check_digit)))
         except Refused as refused:
             reading.quarantined.append(Quarantined(row, refused.reason))
     return reading
