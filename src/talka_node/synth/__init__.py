@@ -76,6 +76,7 @@ def generate(
     if "vcf" in written:
         written["vcf"] = _genotypes(folder, plan, names, read)
     _register(folder / "register.csv", plan)
+    _forms(folder / "forms")
     _about(folder / "country.json", plan, names, written)
     return written
 
@@ -105,6 +106,33 @@ def _register(path: Path, plan: Plan) -> None:
         for sex, by_age in zip(CODES.sexes, by_sex, strict=False):
             lines += [f"{region},{sex},{age},{count}" for age, count in zip(ages, by_age, strict=True)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _forms(folder: Path) -> None:
+    """The consent form in its versions, as the node keeps forms; they differ in the years of their use alone."""
+    folder.mkdir()
+    for version, since in enumerate(lists.SINCE, 1):
+        form = {
+            "form": lists.FORM,
+            "version": version,
+            "title": {"lv": "Izdomāta piekrišana", "en": "Invented consent"},
+            "since": f"{since}-01-01",
+            "guardian": True,
+            "ends_at_death": False,
+            "always": [],
+            "options": {
+                name: {
+                    "text": {"lv": f"Izdomāta izvēle: {name}.", "en": f"Invented option: {name}."},
+                    "terms": terms,
+                    "otherwise": otherwise,
+                }
+                for name, (_, terms, otherwise) in lists.OPTIONS.items()
+            },
+        }
+        if version < len(lists.SINCE):
+            form["until"] = f"{lists.SINCE[version] - 1}-12-31"
+        text = json.dumps(form, ensure_ascii=False, indent=1) + "\n"
+        (folder / f"{lists.FORM}-{version}.json").write_text(text, encoding="utf-8")
 
 
 def _about(path: Path, plan: Plan, names: list[str], written: dict[str, int]) -> None:

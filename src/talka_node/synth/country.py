@@ -295,7 +295,7 @@ class _Draw:
         signed = np.concatenate([self.entry, self.some_day(self.entry[self.both], self.until)])
         years = signed.astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
         options = np.zeros(m, np.int16)
-        for bit, share in enumerate(lists.OPTIONS.values()):
+        for bit, share in enumerate(share for share, _, _ in lists.OPTIONS.values()):
             options |= (self.some(share, m) << bit).astype(np.int16)
         term = np.where(self.some(0.10, m), np.where(self.some(0.5, m), 5, 10), 0)
         withdrawn = np.where(self.some(0.035, m), self.some_day(signed, self.until), NO_DATE)
@@ -304,12 +304,12 @@ class _Draw:
         # A new personal code is asked for rarely; the donor of two biobanks may have changed it in between.
         changed = self.some(0.02)
         newcomer = self.some(0.015)
-        form = np.searchsorted(np.array(list(lists.FORMS)), years, side="right") - 1
+        form = np.searchsorted(np.array(lists.SINCE), years, side="right")
         self.members = {
             "donor": self.donor(local),
             "biobank": bank.astype(np.int8),
             "signed": signed.astype(np.int32),
-            "form": np.maximum(form, 0).astype(np.int8),
+            "version": np.maximum(form, 1).astype(np.int8),
             "options": options,
             "expires": np.where(term > 0, signed + (term * YEAR).astype(np.int64), NO_DATE).astype(np.int32),
             "withdrawn": withdrawn.astype(np.int32),

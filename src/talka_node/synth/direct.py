@@ -40,7 +40,7 @@ def columns(plan: Plan) -> tuple[Columns, Table]:
     del chunks
     persons, specimens, tests = tables["persons"], tables["specimens"], tables["measurements"]
     banks = bank_names(plan)
-    collections = [f"{bank}:{name}" for bank in banks for name in lists.COLLECTIONS]
+    collections = [f"{bank}:collection:{name}" for bank in banks for name in lists.COLLECTIONS]
     collection = specimens["biobank"].astype(np.int32) * len(lists.COLLECTIONS) + specimens["collection"]
     factor = np.where(tests["alternative"], _FACTOR[tests["test"]], 1.0)
     found = Columns(

@@ -18,7 +18,7 @@ from talka_node.synth.miabis import consents, people, samples
 
 MIABIS = "https://fhir.bbmri-eric.eu"
 ICD10 = "http://hl7.org/fhir/sid/icd-10"
-FORM = "urn:talka:consent-form:"
+FORM = "urn:talka:consent-form"
 OPTION = "urn:talka:consent-option"
 PERSONAL_CODE = "urn:oid:1.3.6.1.4.1.38760.3.1.1"
 
@@ -58,7 +58,7 @@ PROCEDURE = (
 SPECIMEN = (
     '{"resourceType":"Specimen","id":"S$id","meta":{"profile":["' + MIABIS + '/StructureDefinition/miabis-sample"]},'
     '"extension":[{"url":"' + MIABIS + '/StructureDefinition/miabis-sample-collection-extension",'
-    '"valueIdentifier":{"value":"$bank:$series"}}],"identifier":[{"value":"S$id"}],"status":"available",'
+    '"valueIdentifier":{"value":"$bank:collection:$series"}}],"identifier":[{"value":"S$id"}],"status":"$status",'
     '"type":' + coding(MIABIS + "/CodeSystem/miabis-detailed-samply-type-cs", "$type") + ","
     '"subject":{"reference":"Patient/P$local"}$when$stored,"container":[$containers]}'
 )  # fmt: skip
@@ -67,16 +67,17 @@ STORED = (
     'miabis-sample-storage-temperature-extension","valueCodeableConcept":'
     + coding(MIABIS + "/CodeSystem/miabis-storage-temperature-cs", "$cold") + "}]}]"
 )  # fmt: skip
-CONTAINER = '{"identifier":[{"value":"F$place-$position"}],"specimenQuantity":{"value":$count}}'
+# A container for each aliquot, in two freezers by turns.
+CONTAINER = '{"identifier":[{"value":"F$place-$position-$number"}]}'
 CONSENT = (
-    '{"resourceType":"Consent","id":"c$id","status":"active","scope":'
+    '{"resourceType":"Consent","id":"c$id","status":"$status","scope":'
     + coding("http://terminology.hl7.org/CodeSystem/consentscope", "research")
     + ',"category":[' + coding("http://loinc.org", "59284-0") + '],"patient":{"reference":"Patient/P$local"},'
     '"dateTime":"$since","performer":[$by],"organization":[{"reference":"Organization/$bank"}],'
-    '"policy":[{"uri":"' + FORM + '$form_name:$version"}],"provision":{"type":"deny","period":{'
-    '"start":"$since"$until},"provision":[$boxes]}}'
+    '"policyRule":' + coding(FORM, lists.FORM + "|$version") + ',"provision":{"type":"permit","period":{'
+    '"start":"$since"$until},"purpose":[$boxes]}}'
 )  # fmt: skip
-BOX = '{"type":"permit","code":[' + coding(OPTION, "%s") + "]}"
+BOX = '{"system":"' + OPTION + '","code":"%s"}'
 SELF = '{"reference":"Patient/P$local"}'
 GUARDIAN = '{"reference":"RelatedPerson/P$local-guardian"}'
 CONTACT = {
@@ -114,8 +115,8 @@ class Fhir:
         self.write(type_, template, table, when=dated(element, '"on"'))
 
     def specimens(self, table: Table) -> None:
-        first = filled(CONTAINER, place="freezer", count="aliquots - aliquots // 2")
-        second = filled("," + CONTAINER, place="other_freezer", count="aliquots // 2")
+        place = "CASE WHEN number % 2 = 1 THEN freezer ELSE other_freezer END"
+        container = filled(CONTAINER, place=place, number="number")
         self.write(
             "Specimen",
             SPECIMEN,
@@ -125,7 +126,8 @@ class Fhir:
                 filled(',"collection":{"collectedDateTime":"$on"}', on=iso("collected")),
             ),
             stored=where("cold <> ''", filled(STORED)),
-            containers=f"{first} || {where('aliquots >= 2', second)}",
+            status="CASE WHEN aliquots > 0 THEN 'available' ELSE 'unavailable' END",
+            containers=f"array_to_string([{container} FOR number IN range(1, aliquots + 1)], ',')",
         )
 
     def consents(self, members: Table) -> None:
@@ -137,8 +139,9 @@ class Fhir:
             "Consent",
             CONSENT,
             consents(members),
+            status=f"CASE WHEN withdrawn = {NO_DATE} THEN 'active' ELSE 'inactive' END",
             since=iso("signed"),
-            until=where(f"ended <> {NO_DATE}", filled(',"end":"$day"', day=iso("ended"))),
+            until=where(f"expires <> {NO_DATE}", filled(',"end":"$day"', day=iso("expires"))),
             by=f"CASE WHEN guardian THEN {filled(GUARDIAN)} ELSE {filled(SELF)} END",
             boxes=f"concat_ws(',', {', '.join(boxes)})",
         )
@@ -188,7 +191,7 @@ class Fhir:
                     "valueString": "Invented.",
                 }
             ],
-            "identifier": [{"value": f"{self.bank}:{name}"}],
+            "identifier": [{"value": f"{self.bank}:collection:{name}"}],
             "name": f"Izdomāta kolekcija {name}",
             "contact": [CONTACT],
             "address": [{"country": "LV"}],

@@ -254,11 +254,18 @@ COHORTS = ("synthetic-lung-screening", "synthetic-heart", "synthetic-birth", "sy
 
 # --- consent forms ----------------------------------------------------------------------------------------
 
-# Year from which the form is used -> its code and version.
-FORMS = {2006: ("general", "1"), 2018: ("general", "2"), 2024: ("general", "3")}
+FORM = "synthetic-general"
+SINCE = (2006, 2018, 2024)  # years from which its versions 1, 2 and 3 are in use
 
-# Option of the form -> share of donors who agree to it. Research on health is what every form asks first.
-OPTIONS = {"research": 0.97, "genetic": 0.75, "commercial": 0.55, "abroad": 0.70, "recontact": 0.60}
+# Box of the form -> the share of donors who tick it, and what it means in terms of DUO, ticked and left empty.
+OPTIONS = {
+    "research": (0.97, ["GRU"], []),
+    "statistics": (0.95, ["STAT"], ["NSTAT"]),
+    "genetic": (0.75, [], ["NGEN"]),
+    "commercial": (0.55, [], ["NCU"]),
+    "abroad": (0.70, [{"GS": ["EEA"]}], [{"GS": ["LV"]}]),
+    "contact": (0.60, ["CONTACT"], []),
+}
 
 # --- genes ------------------------------------------------------------------------------------------------
 

@@ -17,13 +17,13 @@ DONORS = {
     "death_date": "$death", "region": "$place",
 }  # fmt: skip
 SAMPLES = {
-    "sample_id": "S$id", "donor_id": "P$local", "biobank": "$bank", "collection": "$bank:$series",
+    "sample_id": "S$id", "donor_id": "P$local", "biobank": "$bank", "collection": "$bank:collection:$series",
     "sample_type": "$type", "collected": "$when", "storage_temperature": "$cold", "aliquots": "$aliquots",
     "freezer": "F$freezer", "second_freezer": "F$other_freezer",
 }  # fmt: skip
 DIAGNOSES = {"diagnosis_id": "d$id", "donor_id": "P$local", "icd10": "$code", "date": "$when"}
 CONSENTS = {
-    "consent_id": "c$id", "donor_id": "P$local", "biobank": "$bank", "form": "$form_name", "version": "$version",
+    "consent_id": "c$id", "donor_id": "P$local", "biobank": "$bank", "form": lists.FORM, "version": "$version",
     "signed": "$since", "signed_by": "$by", "expires": "$until", "withdrawn": "$ended",
     **{option: f"${option}" for option in lists.OPTIONS},
 }  # fmt: skip
@@ -45,8 +45,6 @@ def samples(table: Table) -> Table:
 
 
 SERIES = np.array(lists.COLLECTIONS, object)
-FORM_NAMES = np.array([name for name, _ in lists.FORMS.values()], object)
-VERSIONS = np.array([version for _, version in lists.FORMS.values()], object)
 
 
 def people(table: Table) -> Table:
@@ -61,14 +59,7 @@ def people(table: Table) -> Table:
 
 def consents(members: Table) -> Table:
     """Signed papers with their codes as text, an option a column of 0 and 1."""
-    ended, expires = members["withdrawn"], members["expires"]
     return members | {
-        # The day on which it ends by withdrawal or by its term, whichever comes first.
-        "ended": np.where(
-            ended == NO_DATE, expires, np.where(expires == NO_DATE, ended, np.minimum(ended, expires))
-        ),
-        "form_name": FORM_NAMES[members["form"]],
-        "version": VERSIONS[members["form"]],
         **{option: members["options"] >> bit & 1 for bit, option in enumerate(lists.OPTIONS)},
     }
 

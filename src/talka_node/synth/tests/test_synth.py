@@ -13,6 +13,7 @@ import pytest
 
 from talka_node.codes import icd10
 from talka_node.columns import NO_DATE, day
+from talka_node.consent import Forms
 from talka_node.pseudonyms.personal import Kind, read
 from talka_node.synth import FORMATS, Plan, columns, generate, genome, lists, personal
 from talka_node.synth.country import CHUNK, CODES, Chunk, draw, local
@@ -126,14 +127,27 @@ def test_specimens_keep_their_aliquots_in_two_freezers(country: tuple[Path, dict
     bank = country[0] / "LV-SYNTH-01"
     by_csv = {row["sample_id"]: int(row["aliquots"]) for row in table(bank / "csv/samples.csv")}
     specimens = list(map(json.loads, lines_of(bank / "fhir/Specimen.ndjson")))
-    by_fhir = {
-        each["id"]: sum(container["specimenQuantity"]["value"] for container in each["container"])
-        for each in specimens
-    }
+    by_fhir = {each["id"]: len(each["container"]) for each in specimens}
     assert by_fhir == by_csv
-    assert {each["id"]: len(each["container"]) for each in specimens} == {
-        name: 1 + (aliquots >= 2) for name, aliquots in by_csv.items()
+    assert {each["id"] for each in specimens if each["status"] == "unavailable"} == {
+        name for name, aliquots in by_csv.items() if not aliquots
     }
+    freezers = [
+        {place["identifier"][0]["value"].split("-")[0] for place in each["container"]} for each in specimens
+    ]
+    several = [found for found, each in zip(freezers, specimens, strict=True) if len(each["container"]) > 1]
+    assert 0.9 < sum(len(found) == 2 for found in several) / len(several) < 1
+
+
+def test_the_node_understands_the_consent_forms(country: tuple[Path, dict[str, int]]) -> None:
+    forms = Forms.load(country[0] / "forms")
+    assert forms.problems == []
+    used = {
+        each["policyRule"]["coding"][0]["code"]
+        for each in map(json.loads, lines_of(country[0] / "LV-SYNTH-01/fhir/Consent.ndjson"))
+    }
+    assert used <= {f"{form.form}|{form.version}" for form in forms}
+    assert len(used) > 1
 
 
 def test_genotypes_are_of_patients(country: tuple[Path, dict[str, int]]) -> None:
