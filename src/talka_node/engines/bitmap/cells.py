@@ -1,0 +1,351 @@
+"""Breaking an answer down: from the donors found to counts per cell.
+
+Sex and age band are ranges of ordinals, so that donors need only be counted between cuts. Axes of specimens read the
+specimens of the donors found, all in one pass; a single such axis over many donors intersects bitmaps instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from talka_node.codes import icd10
+from talka_node.columns import NO_DATE, SEXES, day
+from talka_node.engines import Cell
+from talka_node.engines.bitmap.bits import Bits, Found, Leaf, Or, bitmap
+from talka_node.engines.bitmap.index import Index, Recent, Vocabulary, calendar
+from talka_node.engines.bitmap.plan import fitting_specimens, latest_birth, specimen_rows, wide
+from talka_node.engines.bitmap.views import View
+from talka_query import nodes
+from talka_query.ages import BAND, MISSING, OLDEST, band
+from talka_query.nodes import SPECIMEN_AXES, Axis, Count, Question
+
+Array = npt.NDArray[Any]
+
+BANDS = OLDEST // BAND + 2  # "0-4" … "90+", "?"
+BAND_NAMES = [*(band(low) for low in range(0, OLDEST + 1, BAND)), MISSING]
+UNKNOWN_BAND = BANDS - 1
+SEX_NAMES = [str(sex) for sex in SEXES]
+ANY_SPECIMEN = nodes.Specimen()
+
+# More cells than this and they are sorted rather than counted in a table.
+TABLE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One axis: per donor or row the number of its value, and the values' names."""
+
+    codes: Array
+    names: Sequence[str]
+
+
+class Demography:
+    """Sex and age band of everybody on one day: the cuts between them, and who is not where the cuts say.
+
+    A donor who died before that day stays at the age of death, so the dead are taken out of their range and put where
+    they belong one by one.
+    """
+
+    def __init__(self, index: Index, at: date) -> None:
+        self._index = index
+        cuts: list[int] = []
+        cells: list[int] = []  # of the range that begins at the cut: sex · BANDS + band
+        births = dict(index.births)
+        steps = [latest_birth(at, years) for years in range(0, OLDEST + 1, BAND)]
+        ends = index.sexes.tolist()
+        for sex, (low, high) in enumerate(pairwise(ends)):
+            if high == low:
+                continue
+            known = births[low]
+            part = index.born[low:known]
+            # Oldest first; who was born on `step` or before has completed the band's first year.
+            until = [low + int(part.searchsorted(np.int32(step), "right")) for step in reversed(steps)]
+            bands = range(BANDS - 2, -1, -1)
+            begin = low
+            for number, end in zip(bands, until, strict=True):
+                cuts.append(begin)
+                cells.append(sex * BANDS + number)
+                begin = end
+            cuts.append(begin)  # born later than `at`, or nobody knows when
+            cells.append(sex * BANDS + UNKNOWN_BAND)
+        self.cuts = np.array([*cuts, index.count], np.int64)
+        self.cells = np.array(cells, np.int64)
+        dead, days = index.dead, day(at)
+        gone = np.flatnonzero(dead.died < days)
+        self.gone = dead.bits if len(gone) == len(dead.ids) else Bits.of(index.words, bitmap(dead.ids[gone]))
+        self._gone_ids = dead.ids[gone]
+        age = dead.age[gone]
+        bands_ = np.where(age < 0, UNKNOWN_BAND, np.minimum(age // BAND, BANDS - 2))
+        sexes = np.searchsorted(index.sexes, self._gone_ids, "right") - 1
+        self._gone_cells = sexes * BANDS + bands_
+
+    @cached_property
+    def table(self) -> Array:
+        """The cell of every donor."""
+        found = np.repeat(self.cells, np.diff(self.cuts)).astype(np.uint8)
+        found[self._gone_ids] = self._gone_cells
+        return found
+
+    def count(self, found: Found) -> Array:
+        """Donors per cell (sex · BANDS + band)."""
+        counts = np.zeros(len(SEXES) * BANDS, np.int64)
+        if not self.gone.size:
+            np.add.at(counts, self.cells, found.between(self.cuts))
+            return counts
+        if len(found) * 8 < self._index.count:
+            return np.bincount(self.table[found.ids], minlength=len(counts))
+        gone = found.inside(self.gone)
+        np.add.at(counts, self.cells, found.between(self.cuts) - gone.between(self.cuts))
+        counts += np.bincount(self.table[gone.ids], minlength=len(counts))
+        return counts
+
+
+class Breakdown:
+    """Counts what questions ask for, in one index."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._demography: Recent[Demography] = Recent(8)
+
+    def demography(self, at: date) -> Demography:
+        return self._demography.fetch(at, lambda: Demography(self.index, at))
+
+    @cached_property
+    def chapters(self) -> list[tuple[str, Bits]]:
+        """Donors with a diagnosis in each chapter that occurs; "?": a code that no chapter holds."""
+        facts = self.index.diagnoses
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for place, code in enumerate(facts.vocabulary.words):
+            of = spans.setdefault(icd10.chapter_of(code) or MISSING, [])
+            if of and of[-1][1] == place:
+                of[-1] = (of[-1][0], place + 1)
+            else:
+                of.append((place, place + 1))
+        found = []
+        for name, parts in spans.items():
+            trees = [Leaf(facts.bits(part)) for part in parts]
+            whole = (
+                trees[0].bits
+                if len(trees) == 1
+                else Bits.of(self.index.words, Or(trees, self.index.count).make())
+            )
+            found.append((name, whole))
+        return found
+
+    # --- the whole ---
+
+    def amount(self, question: Question, view: View, found: Found) -> int:
+        """Samples or aliquots of the donors found."""
+        rows, _ = self._samples(question, view, found)
+        if question.count is Count.SAMPLES:
+            return len(rows)
+        return int(self.index.specimens.aliquots[rows].sum(dtype=np.int64))
+
+    def _samples(self, question: Question, view: View, found: Found) -> tuple[Array, Array]:
+        """The donors' specimens that are permitted and fit `Question.samples`, and the donor of each."""
+        index, specimens = self.index, self.index.specimens
+        if len(found) * 4 > index.count:
+            inside = np.zeros(index.count, np.bool_)
+            inside[found.ids] = True
+            rows = np.flatnonzero(inside[specimens.donor] & view.ok)
+            rows = rows[fitting_specimens(view, question.samples, rows)]
+            return rows, specimens.donor[rows]
+        ids = found.ids
+        rows, count = specimen_rows(index, ids)
+        fits = fitting_specimens(view, question.samples, rows)
+        return rows[fits], np.repeat(ids, count)[fits]
+
+    # --- cells ---
+
+    def cells(self, question: Question, view: View, found: Found, axes: tuple[Axis, ...]) -> dict[Cell, int]:
+        """What lies in each cell that is not empty."""
+        if Axis.DIAGNOSIS_CHAPTER in axes:
+            place = axes.index(Axis.DIAGNOSIS_CHAPTER)
+            rest = axes[:place] + axes[place + 1 :]
+            cells: dict[Cell, int] = {}
+            for name, bits in self.chapters:
+                inside = found.inside(bits)
+                if len(inside):
+                    for cell, n in self.cells(question, view, inside, rest).items():
+                        cells[(*cell[:place], name, *cell[place:])] = n
+            return cells
+        if question.count is Count.DONORS:
+            if not axes:
+                return {(): len(found)} if len(found) else {}
+            if SPECIMEN_AXES.isdisjoint(axes):
+                return self._of_donors(question, found, axes)
+            bitwise = self._by_bitmaps(question, view, found, axes)
+            if bitwise is not None:
+                return bitwise
+        return self._of_rows(question, view, found, axes)
+
+    def _of_donors(self, question: Question, found: Found, axes: tuple[Axis, ...]) -> dict[Cell, int]:
+        if Axis.REGION not in axes:
+            counts = self.demography(question.ages_at).count(found).reshape(len(SEXES), BANDS)
+            if axes == (Axis.SEX,):
+                return _named(counts.sum(axis=1), [SEX_NAMES])
+            if axes == (Axis.AGE_BAND,):
+                return _named(counts.sum(axis=0), [BAND_NAMES])
+            if axes == (Axis.SEX, Axis.AGE_BAND):
+                return _named(counts.ravel(), [SEX_NAMES, BAND_NAMES])
+            if axes == (Axis.AGE_BAND, Axis.SEX):
+                return _named(counts.T.ravel(), [BAND_NAMES, SEX_NAMES])
+        dimensions = [self._donor_axis(axis, question.ages_at, found.ids) for axis in axes]
+        return _count(_combined(dimensions, len(found)), [each.names for each in dimensions])
+
+    def _by_bitmaps(
+        self, question: Question, view: View, found: Found, axes: tuple[Axis, ...]
+    ) -> dict[Cell, int] | None:
+        """By one axis of specimens that has bitmaps: cheaper than reading specimens if donors are many."""
+        index = self.index
+        if (
+            len(axes) != 1
+            or axes[0] not in (Axis.BIOBANK, Axis.SAMPLE_TYPE)
+            or question.samples != ANY_SPECIMEN
+        ):
+            return None
+        if len(found) * 32 < index.count:
+            return None
+        cells: dict[Cell, int] = {}
+        if axes[0] is Axis.BIOBANK:
+            sets = [
+                (name, view.at_biobank(at)) for at, name in enumerate(index.specimens.biobank_words.words)
+            ]
+        else:
+            names = index.specimens.type_words.words
+            sets = [(MISSING, view.of_type(-1)), *((name, view.of_type(at)) for at, name in enumerate(names))]
+            if names and not names[0]:
+                return None  # an empty name is a missing one: they would have to be united
+        everybody = found.is_of(view.donors)
+        for name, bits in sets:
+            n = bits.size if everybody else found.count_inside(bits)
+            if n:
+                cells[(name,)] = n
+        return cells
+
+    def _of_rows(
+        self, question: Question, view: View, found: Found, axes: tuple[Axis, ...]
+    ) -> dict[Cell, int]:
+        rows, donors = self._samples(question, view, found)
+        # Biobank before type: specimens lie in this order, so a donor's equal cells are mostly neighbours.
+        inner = sorted(axes, key=lambda axis: _ORDER[axis])
+        dimensions = [self._axis(axis, question.ages_at, rows, donors) for axis in inner]
+        keys = _combined(dimensions, len(rows))
+        names = [each.names for each in dimensions]
+        sizes = int(np.prod([len(each) for each in names], dtype=np.int64))
+        weights = None
+        if question.count is Count.DONORS:
+            keys = _distinct(donors, keys, sizes)
+        elif question.count is Count.ALIQUOTS:
+            weights = self.index.specimens.aliquots[rows]
+        counted = _count(keys, names, weights)
+        if tuple(inner) == axes:
+            return counted
+        places = [inner.index(axis) for axis in axes]
+        return {tuple(cell[place] for place in places): n for cell, n in counted.items()}
+
+    def _axis(self, axis: Axis, at: date, rows: Array, donors: Array) -> Dimension:
+        specimens = self.index.specimens
+        match axis:
+            case Axis.YEAR:
+                return _years(wide(specimens.collected[rows]))
+            case Axis.BIOBANK:
+                return _worded(specimens.biobank[rows], specimens.biobank_words)
+            case Axis.COLLECTION:
+                return _worded(specimens.collection[rows], specimens.collection_words)
+            case Axis.SAMPLE_TYPE:
+                return _worded(specimens.type[rows], specimens.type_words)
+            case _:
+                return self._donor_axis(axis, at, donors)
+
+    def _donor_axis(self, axis: Axis, at: date, donors: Array) -> Dimension:
+        match axis:
+            case Axis.SEX:
+                return Dimension(self.demography(at).table[donors] // BANDS, SEX_NAMES)
+            case Axis.AGE_BAND:
+                return Dimension(self.demography(at).table[donors] % BANDS, BAND_NAMES)
+            case Axis.REGION:
+                return _worded(self.index.region[donors], self.index.region_words)
+        raise ValueError(f"{axis} is no axis of donors")
+
+
+_ORDER = {axis: place for place, axis in enumerate(
+    (Axis.SEX, Axis.AGE_BAND, Axis.REGION, Axis.BIOBANK, Axis.SAMPLE_TYPE, Axis.COLLECTION, Axis.YEAR,
+     Axis.DIAGNOSIS_CHAPTER)
+)}  # fmt: skip
+
+
+def _worded(codes: Array, vocabulary: Vocabulary) -> Dimension:
+    """Missing is the first name; an empty word is as good as missing."""
+    words = vocabulary.words
+    if words and not words[0]:
+        return Dimension(np.maximum(codes.astype(np.int64), 0), [MISSING, *words[1:]])
+    return Dimension(codes.astype(np.int64) + 1, [MISSING, *words])
+
+
+def _years(days: Array) -> Dimension:
+    years, _ = calendar(days)
+    known = days != NO_DATE
+    if not known.any():
+        return Dimension(np.zeros(len(days), np.int64), [MISSING])
+    first = int(years[known].min())
+    last = int(years[known].max())
+    codes = np.where(known, years.astype(np.int64) - first + 1, 0)
+    return Dimension(codes, [MISSING, *map(str, range(first, last + 1))])
+
+
+def _combined(dimensions: Sequence[Dimension], count: int) -> Array:
+    keys = np.zeros(count, np.int64)
+    for each in dimensions:
+        keys *= len(each.names)
+        keys += each.codes
+    return keys
+
+
+def _distinct(donors: Array, keys: Array, sizes: int) -> Array:
+    """The keys of each donor, each once. `donors` ascending."""
+    pairs = donors.astype(np.int64) * sizes + keys
+    if len(pairs) and not np.all(pairs[1:] >= pairs[:-1]):
+        order = np.argsort(pairs)
+        pairs, keys = pairs[order], keys[order]
+    if not len(pairs):
+        return keys
+    once: Array = keys[np.append(True, pairs[1:] != pairs[:-1])]
+    return once
+
+
+def _count(keys: Array, names: Sequence[Sequence[str]], weights: Array | None = None) -> dict[Cell, int]:
+    sizes = int(np.prod([len(each) for each in names], dtype=np.int64))
+    if sizes <= TABLE and weights is None:
+        return _named(np.bincount(keys, minlength=sizes), names)
+    used, places = np.unique(keys, return_inverse=True)
+    if weights is None:
+        totals = np.bincount(places, minlength=len(used))
+    else:
+        totals = np.zeros(len(used), np.int64)
+        np.add.at(totals, places, weights)
+    return _cells(used, totals, names)
+
+
+def _named(counts: Array, names: Sequence[Sequence[str]]) -> dict[Cell, int]:
+    """From a table of all cells, in order."""
+    used = np.flatnonzero(counts)
+    return _cells(used, counts[used], names)
+
+
+def _cells(used: Array, counts: Array, names: Sequence[Sequence[str]]) -> dict[Cell, int]:
+    if not names:
+        return {(): int(counts[0])} if len(counts) and counts[0] else {}
+    parts: list[list[str]] = []
+    for each in reversed(names):
+        used, places = np.divmod(used, len(each))
+        parts.append([each[place] for place in places.tolist()])
+    return {cell: n for cell, n in zip(zip(*reversed(parts), strict=True), counts.tolist(), strict=True) if n}

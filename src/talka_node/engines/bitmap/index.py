@@ -1,0 +1,453 @@
+"""The reading side of an index: arrays, mapped or in memory, and the bitmaps that are made of them on first touch."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from talka_node.columns import NO_DATE
+from talka_node.engines.bitmap import kernels
+from talka_node.engines.bitmap.bits import Bits, Words, bitmap
+from talka_node.engines.bitmap.build import Arrays, Order, Span
+
+Array = npt.NDArray[Any]
+Value = TypeVar("Value")
+
+
+class Recent(OrderedDict[Any, Value]):
+    """The values that were wanted lately, up to so many bytes (or so many, if each weighs 1)."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.held = 0
+        self.weights: dict[Any, int] = {}
+
+    def fetch(
+        self, key: Any, make: Callable[[], Value], weigh: Callable[[Value], int] = lambda _: 1
+    ) -> Value:
+        found = self.get(key)
+        if found is not None:
+            self.move_to_end(key)
+            return found
+        made = make()
+        self[key] = made
+        self.weights[key] = weigh(made)
+        self.held += self.weights[key]
+        while self.held > self.most and len(self) > 1:
+            old, _ = self.popitem(last=False)
+            self.held -= self.weights.pop(old)
+        return made
+
+
+class Sets:
+    """Named bitmaps that lie one after another in the file."""
+
+    def __init__(self, arrays: Arrays, name: str, count: int) -> None:
+        self._starts = arrays[f"{name}.starts"]
+        self._blobs = arrays[f"{name}.blobs"]
+        self._count = count
+        self._held: dict[int, Bits] = {}
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def __getitem__(self, place: int) -> Bits:
+        found = self._held.get(place)
+        if found is None:
+            found = self._held[place] = Bits.of(self._count, self.bitmap(place))
+        return found
+
+    def bitmap(self, place: int) -> BitMap:
+        """Afresh, and not kept: there may be a hundred thousand."""
+        start, end = self._starts[place], self._starts[place + 1]
+        return BitMap.deserialize(self._blobs[start:end].tobytes())
+
+
+class Vocabulary:
+    """Words in order; a word's number is its place."""
+
+    def __init__(self, arrays: Arrays, name: str) -> None:
+        self._told = arrays[f"{name}.words"]
+
+    @cached_property
+    def words(self) -> list[str]:
+        found: list[str] = json.loads(self._told.tobytes())
+        return found
+
+    def find(self, word: str) -> int | None:
+        place = bisect_left(self.words, word)
+        return place if place < len(self.words) and self.words[place] == word else None
+
+    def some(self, words: frozenset[str]) -> list[int]:
+        """The numbers of those that are there."""
+        return sorted(place for word in words if (place := self.find(word)) is not None)
+
+    def span(self, low: str, high: str) -> Span:
+        """Numbers of the words with low <= word < high."""
+        return bisect_left(self.words, low), bisect_left(self.words, high)
+
+
+class Posting:
+    """Donors (ascending) with the first and the last date of their records of some kind; NO where none is dated."""
+
+    __slots__ = ("first", "ids", "last")
+
+    def __init__(self, ids: Array, first: Array, last: Array) -> None:
+        self.ids = ids
+        self.first = first
+        self.last = last
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.ids.nbytes + self.first.nbytes + self.last.nbytes)
+
+
+def posting(donors: Array, dates: Array) -> Posting:
+    """From rows in order of donor."""
+    if not len(donors):
+        return Posting(donors, dates, dates)
+    begin = np.flatnonzero(np.append(True, donors[1:] != donors[:-1]))
+    nothing, most = np.iinfo(dates.dtype).min, np.iinfo(dates.dtype).max
+    last = np.maximum.reduceat(dates, begin)
+    first = np.minimum.reduceat(np.where(dates == nothing, most, dates), begin)
+    return Posting(donors[begin], np.where(last == nothing, nothing, first), last)
+
+
+class Facts:
+    """Diagnoses, medications or procedures."""
+
+    def __init__(self, arrays: Arrays, name: str, count: int) -> None:
+        self.vocabulary = Vocabulary(arrays, name)
+        self.rows = arrays[f"{name}.rows"]
+        self.donor = arrays[f"{name}.donor"]
+        self.on = arrays[f"{name}.on"]
+        self.leaves = Sets(arrays, name, count)
+        self.above = Sets(arrays, f"{name}.above", count)
+        self._edges = arrays[f"{name}.group.spans"]
+        self._group_rows = arrays[f"{name}.group.rows"]
+        self._group = Posting(
+            arrays[f"{name}.group.donor"], arrays[f"{name}.group.first"], arrays[f"{name}.group.last"]
+        )
+        self._spans = arrays[f"{name}.above.spans"]
+        self._count = count
+        self._bits: dict[Span, Bits] = {}
+        self._postings: Recent[Posting] = Recent(64 << 20)
+
+    @cached_property
+    def _above(self) -> dict[Span, int]:
+        return {(low, high): place for place, (low, high) in enumerate(self._spans.tolist())}
+
+    @cached_property
+    def _group_at(self) -> dict[int, int]:
+        return {start: place for place, start in enumerate(self._edges.tolist())}
+
+    def bits(self, span: Span) -> Bits:
+        """Donors with a record whose code lies in the span."""
+        found = self._bits.get(span)
+        if found is None:
+            low, high = span
+            place = self._above.get(span)
+            if high <= low:
+                found = Bits.of(self._count, BitMap())
+            elif high - low == 1:
+                found = self.leaves[low]
+            elif place is not None:
+                found = self.above[place]
+            else:
+                found = Bits.of(self._count, BitMap.union(*(part.roaring for part in self._parts(low, high))))
+                if len(self._bits) > 4096:
+                    self._bits.clear()
+            self._bits[span] = found
+        return found
+
+    def _parts(self, low: int, high: int) -> list[Bits]:
+        """Sets that together are the span: whole groups where they fit, else single codes."""
+        parts = []
+        while low < high:
+            group = self._group_at.get(low)
+            end = int(self._edges[group + 1]) if group is not None else high + 1
+            if end <= high and (place := self._above.get((low, end))) is not None:
+                parts.append(self.above[place])
+                low = end
+            else:
+                parts.append(self.leaves[low])
+                low += 1
+        return parts
+
+    def posting(self, spans: Sequence[Span]) -> Posting:
+        """First and last dates of records whose code lies in one of the spans."""
+        if len(spans) == 1:
+            low, high = spans[0]
+            group = self._group_at.get(low)
+            if group is not None and int(self._edges[group + 1]) == high:
+                start, end = int(self._group_rows[group]), int(self._group_rows[group + 1])
+                whole = self._group
+                return Posting(whole.ids[start:end], whole.first[start:end], whole.last[start:end])
+        key = tuple(spans)
+        return self._postings.fetch(key, lambda: self._posting(key), lambda made: made.nbytes)
+
+    def _posting(self, spans: Sequence[Span]) -> Posting:
+        donors = np.concatenate([self.donor[a:b] for a, b in self.stretches(spans)] or [self.donor[:0]])
+        dates = np.concatenate([self.on[a:b] for a, b in self.stretches(spans)] or [self.on[:0]])
+        if sum(high - low for low, high in spans) > 1:
+            order = np.argsort(donors, kind="stable")
+            donors, dates = donors[order], dates[order]
+        return posting(donors, dates)
+
+    def stretches(self, spans: Sequence[Span]) -> list[Span]:
+        """Where the rows of the spans are."""
+        return [(int(self.rows[low]), int(self.rows[high])) for low, high in spans if high > low]
+
+
+class Index:
+    """All tables of an index. `count`: donors; `words`: dense words that hold them."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.arrays = arrays
+        self.number = arrays["donor.number"]
+        self.count = len(self.number)
+        self.words = max(1, -(-self.count // 64))
+        self.sexes = arrays["donor.sexes"]
+        self.born = arrays["donor.born"]
+        self.died = arrays["donor.died"]
+        self.region = arrays["donor.region"]
+        self.region_words = Vocabulary(arrays, "region")
+        self.regions = Sets(arrays, "region", self.words)
+        self.cohort_words = Vocabulary(arrays, "cohort")
+        self.cohorts = Sets(arrays, "cohort", self.words)
+        self.diagnoses = Facts(arrays, "diagnosis", self.words)
+        self.medications = Facts(arrays, "medication", self.words)
+        self.procedures = Facts(arrays, "procedure", self.words)
+        self.measurements = Measurements(arrays, self.words, self.count)
+        self.specimens = Specimens(arrays)
+        self.genotypes = Genotypes(arrays, self.words)
+
+    @cached_property
+    def order(self) -> Order:
+        return Order(self.arrays["donor.numbers"], self.arrays["donor.ordinals"])
+
+    @cached_property
+    def births(self) -> list[Span]:
+        """Per sex the ordinals of who has a date of birth, in its order; without one they come after."""
+        ends = self.sexes.tolist()
+        return [
+            (low, low + int(np.count_nonzero(self.born[low:high] != NO_DATE)))
+            for low, high in pairwise(ends)
+            if high > low
+        ]
+
+    @cached_property
+    def everybody(self) -> Bits:
+        return Bits.of(self.words, BitMap(range(self.count)))
+
+    @cached_property
+    def nobody(self) -> Bits:
+        return Bits.of(self.words, BitMap())
+
+    def ranges(self, ranges: Sequence[Span]) -> Bits:
+        """The donors in some ranges of ordinals, ascending."""
+
+        def load() -> BitMap:
+            found = BitMap()
+            for low, high in ranges:
+                found.add_range(low, high)
+            return found
+
+        def fill() -> Words:
+            words = np.zeros(self.words, np.uint64)
+            for low, high in ranges:
+                kernels.fill(words, low, high)
+            return words
+
+        return Bits(self.words, load, size=sum(high - low for low, high in ranges), fill=fill)
+
+    @cached_property
+    def dead(self) -> Dead:
+        return Dead(self)
+
+    # --- ages ---
+
+    @cached_property
+    def birthday(self) -> tuple[Array, Array]:
+        """Year and place in the year (month · 32 + day) of each birth."""
+        return calendar(self.born)
+
+    def of_age(self, donors: Array, on: Array, low: int | None, high: int | None) -> npt.NDArray[np.bool_]:
+        """For rows: whether the donor's complete years on that day (int32) lie between, both included."""
+        born = self.born[donors]
+        year, place = self.birthday
+        year_on, place_on = calendar(on)
+        years = year_on - year[donors] - (place_on < place[donors])
+        fits: npt.NDArray[np.bool_] = (born != NO_DATE) & (on != NO_DATE) & (on >= born)
+        if low is not None:
+            fits &= years >= low
+        if high is not None:
+            fits &= years <= high
+        return fits
+
+
+def calendar(days: Array) -> tuple[Array, Array]:
+    """Year, and month · 32 + day, of days since 1970; of missing dates anything."""
+    dates = np.where(days == NO_DATE, 0, days).astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    years = dates.astype("datetime64[Y]")
+    month = (months - years.astype("datetime64[M]")).astype(np.int32)
+    day = (dates - months.astype("datetime64[D]")).astype(np.int32)
+    return years.astype(np.int32) + 1970, month * 32 + day
+
+
+class Dead:
+    """Donors whose date of death is known: their age stops there, so their birth alone does not tell it."""
+
+    def __init__(self, index: Index) -> None:
+        self.ids = np.flatnonzero(index.died != NO_DATE).astype(np.int32)
+        self.died = index.died[self.ids]
+        self.latest = int(self.died.max()) if len(self.ids) else NO_DATE
+        self.bits = Bits.of(index.words, bitmap(self.ids))
+        born = index.born[self.ids]
+        year, place = index.birthday
+        year_on, place_on = calendar(self.died)
+        years = year_on - year[self.ids] - (place_on < place[self.ids])
+        # Complete years at death; -1 where there are none.
+        self.age = np.where((born != NO_DATE) & (self.died >= born), years, -1).astype(np.int32)
+
+
+class Measurements:
+    """Per code its donors, and per donor the rows, in order of date."""
+
+    def __init__(self, arrays: Arrays, words: int, count: int) -> None:
+        self.vocabulary = Vocabulary(arrays, "measurement")
+        self.on = arrays["measurement.on"]
+        self.value = arrays["measurement.value"]
+        self.scale = arrays["measurement.scale"]
+        self.donor = arrays["measurement.donor"]
+        self.first = arrays["measurement.first"]
+        self.donors = arrays["measurement.donors"]
+        self.sets = Sets(arrays, "measurement", words)
+        self._count = count
+        self._starts: Recent[Array] = Recent(128 << 20)
+
+    def rows(self, code: int, ids: Array | None) -> tuple[Array, Array, Array]:
+        """Rows of a code, of some donors or of all: places, and per donor its ordinal and how many rows it has."""
+        a, b = int(self.donors[code]), int(self.donors[code + 1])
+        donors, first = self.donor[a:b], self.first[a : b + 1]
+        if ids is None:
+            return np.arange(int(first[0]), int(first[-1])), donors, np.diff(first)
+        if 8 * len(donors) > self._count:
+            starts = self._starts.fetch(code, lambda: self._dense(donors, first), lambda made: made.nbytes)
+            begin, count = starts[ids], starts[ids + 1] - starts[ids]
+        else:
+            places = np.searchsorted(donors, ids.astype(np.int32))
+            places[places == len(donors)] = 0
+            hit = donors[places] == ids if len(donors) else np.zeros(len(ids), np.bool_)
+            begin = first[places]
+            count = (
+                np.where(hit, first[places + 1] - begin, 0) if len(donors) else np.zeros(len(ids), np.int64)
+            )
+        return kernels.expand(begin, count), ids, count
+
+    def _dense(self, donors: Array, first: Array) -> Array:
+        counts = np.zeros(self._count + 1, first.dtype)
+        counts[donors + 1] = np.diff(first)
+        counts[0] = first[0]
+        return np.cumsum(counts, dtype=first.dtype)
+
+
+class Specimens:
+    """Sorted by donor, biobank and type."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.rows = arrays["specimen.rows"]
+        self.biobank = arrays["specimen.biobank"]
+        self.type = arrays["specimen.type"]
+        self.collection = arrays["specimen.collection"]
+        self.temperature = arrays["specimen.temperature"]
+        self.collected = arrays["specimen.collected"]
+        self.aliquots = arrays["specimen.aliquots"]
+        self.biobank_words = Vocabulary(arrays, "specimen.biobank")
+        self.type_words = Vocabulary(arrays, "specimen.type")
+        self.collection_words = Vocabulary(arrays, "specimen.collection")
+        self.temperature_words = Vocabulary(arrays, "specimen.temperature")
+
+    def __len__(self) -> int:
+        return len(self.biobank)
+
+    @cached_property
+    def donor(self) -> Array:
+        counts = np.diff(self.rows)
+        return np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+
+
+class Genotypes:
+    """Variants in order of place, and who carries them."""
+
+    def __init__(self, arrays: Arrays, words: int) -> None:
+        self.position = arrays["variant.position"]
+        self.chromosome = arrays["variant.chromosome"]
+        self.reference = arrays["variant.reference"]
+        self.alternate = arrays["variant.alternate"]
+        self.gene = arrays["variant.gene"]
+        self.chromosome_words = Vocabulary(arrays, "variant.chromosome")
+        self.reference_words = Vocabulary(arrays, "variant.reference")
+        self.alternate_words = Vocabulary(arrays, "variant.alternate")
+        self.gene_words = Vocabulary(arrays, "variant.gene")
+        self._one, self._two = Sets(arrays, "variant.one", words), Sets(arrays, "variant.two", words)
+        self._gene_one, self._gene_two = Sets(arrays, "gene.one", words), Sets(arrays, "gene.two", words)
+        self._words = words
+        self._recent: Recent[Bits] = Recent(4096)
+
+    def _of(self, one: Sets, two: Sets, place: int, copies: int | None) -> BitMap:
+        if copies == 1:
+            return one.bitmap(place)
+        if copies == 2:
+            return two.bitmap(place)
+        found = one.bitmap(place)
+        found |= two.bitmap(place)
+        return found
+
+    def of_variants(self, places: Sequence[int], copies: int | None) -> Bits:
+        """Who carries one of these variants: one copy, two, or (None) at least one."""
+
+        def make() -> Bits:
+            parts = (self._of(self._one, self._two, place, copies) for place in places)
+            return Bits.of(self._words, BitMap.union(BitMap(), BitMap(), *parts))
+
+        if len(places) > 16:
+            return make()
+        return self._recent.fetch(("v", copies, *places), make)
+
+    def of_gene(self, gene: int, copies: int | None) -> Bits:
+        return self._recent.fetch(
+            ("g", copies, gene),
+            lambda: Bits.of(self._words, self._of(self._gene_one, self._gene_two, gene, copies)),
+        )
+
+    def chromosome_rows(self, chromosome: int) -> Span:
+        # Codes are narrow, and a wider needle would make numpy copy the whole column.
+        needle = self.chromosome.dtype.type(chromosome)
+        return (
+            int(self.chromosome.searchsorted(needle, "left")),
+            int(self.chromosome.searchsorted(needle, "right")),
+        )
+
+    def between(self, rows: Span, start: int | None, end: int | None) -> Span:
+        """Rows of one chromosome with start <= position <= end."""
+        low, high = rows
+        part = self.position[low:high]
+        first = 0 if start is None else int(part.searchsorted(_int32(start), "left"))
+        last = len(part) if end is None else int(part.searchsorted(_int32(end), "right"))
+        return low + first, low + max(first, last)
+
+
+def _int32(number: int) -> np.int32:
+    return np.int32(min(max(number, -(2**31)), 2**31 - 1))
