@@ -79,6 +79,12 @@ def calls(function: FunctionType, depth: int = 2) -> set[str]:
     return found
 
 
+def judging(view: FunctionType) -> Any:
+    """The verb by which an operation of `core.api.reporting` judges a report; None where it hands one in."""
+    given = inspect.getclosurevars(view).nonlocals
+    return next((given[name] for name in ("accept", "give_back", "unlock") if name in given), None)
+
+
 def name_of(operation: Any) -> str:
     return operation.operation_id or api.get_openapi_operation_id(operation)
 
@@ -87,9 +93,14 @@ def name_of(operation: Any) -> str:
 @pytest.mark.parametrize("operation", WRITES, ids=name_of)
 def test_every_write_calls_a_verb(operation: Any) -> None:
     view = inspect.unwrap(operation.view_func)
-    if view.__module__ == shared.__name__:
-        assert view.__name__ in BY_SHEETS
+    if view.__module__ == shared.__name__ and view.__name__ in BY_SHEETS:
         return
+    if view.__module__ == shared.__name__:
+        verb = judging(view)
+        if verb is not None:
+            assert verb in VERBS.values()
+            return
+        view = inspect.getclosurevars(inspect.getclosurevars(view).nonlocals["made"]).nonlocals["hand_in"]
     named = calls(view)
     imports_plan = (
         name_of(operation) == "plan_import_file"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import Router, Schema
 from pydantic import Field
 
-from talka.core import indicators, search
+from talka.core import attachments, indicators, search
 from talka.core.actions import Invalid
 from talka.core.api import (
     LIMIT,
@@ -27,7 +27,7 @@ from talka.core.api import (
     reader,
     report_shown,
 )
-from talka.core.models import Attachment, Report, ReportState
+from talka.core.models import Report, ReportState
 from talka.documents import record
 from talka.domains import queries as domains
 
@@ -132,10 +132,6 @@ def waiting(request: HttpRequest, state: str = "submitted", limit: int = LIMIT, 
     else:
         raise Invalid(_("Reports wait as “submitted” or as “returned”."), field="state")
     found = page(rows.order_by("id"), limit, offset)
-    files: dict[int, list[Attachment]] = {}
-    for each in Attachment.objects.filter(
-        about_kind=Report.kind(), about_id__in=[row.pk for row in found["items"]]
-    ):
-        files.setdefault(each.about_id, []).append(each)
+    files = attachments.about_each(found["items"])
     found["items"] = [report_shown(row, files.get(row.pk, []), inside=True) for row in found["items"]]
     return found

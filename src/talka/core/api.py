@@ -23,12 +23,13 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
-from ninja import Path, Query, Router, Schema
+from ninja import File, Form, Path, Query, Router, Schema
+from ninja.files import UploadedFile
 from pydantic import Field, PlainSerializer, create_model
 
 from talka.core import attachments, bilingual, locking
 from talka.core.actions import HUB, Invalid
-from talka.core.models import Attachment, Noun, Report
+from talka.core.models import Attachment, Noun, Report, ReportState
 from talka.core.sheets import (
     SHEETS,
     BadCell,
@@ -53,6 +54,7 @@ MOST = 200  # rows on a page
 # Types that are only known when a table is declared, which a type checker cannot follow.
 _IN_PATH: Any = Path
 _IN_QUERY: Any = Query
+_IN_FORM: Any = Form
 _ONE_OF: Any = Literal
 LIMIT = _IN_QUERY(50, ge=1, le=MOST, description=f"Rows on a page, at most {MOST}.")
 OFFSET = _IN_QUERY(0, ge=0, description="Rows to leave out before the first.")
@@ -232,13 +234,6 @@ def own_institution(own: Iterable[Any], code: str) -> Any:
     return known[code] if code else next(iter(known.values()), None)
 
 
-def judged(report: Any, verb: Callable[..., Report], given: Comment, *, by: Any) -> dict[str, Any]:
-    """Lets `verb` judge a report of the revision that the asker has seen, and shows it."""
-    with holding(report, given.revision):
-        done = verb(report, by=by, comment=given.comment)
-    return report_shown(done, attachments.about(report), inside=True)
-
-
 def report_shown(report: Report, files: Iterable[Attachment], *, inside: bool) -> dict[str, Any]:
     """A report as the schema `ReportOut` takes it; `inside`: with the names of people and their comments."""
     return {
@@ -270,6 +265,125 @@ def report_shown(report: Report, files: Iterable[Attachment], *, inside: bool) -
             for each in files
         ],
     }
+
+
+def reporting(
+    router: Router,
+    path: str,
+    *,
+    of: str,
+    where: type[Schema],
+    find: Callable[[HttpRequest, Any], Any],
+    inside: Callable[[Any, Any], bool],
+    rows: Callable[[Any], QuerySet[Report]],
+    given: type[ReportIn],
+    hand_in: Callable[..., Report],
+    accept: Callable[..., Report],
+    give_back: Callable[..., Report],
+    unlock: Callable[..., Report],
+) -> None:
+    """Gives reports on rows of a kind their operations at `path`: all, a new one, with files, and how it is judged.
+
+    `of` is what they are on, in English (“a measure”). `where` is the schema of the path's parameters, from which
+    `find` finds the row (Http404 where the asker may not see it); `rows` its reports, of which whoever is not
+    `inside(asker, row)` sees those accepted. `given` is what is sent; `hand_in(row, given, files, by=…)` and the other
+    three are the verbs.
+    """
+
+    def seen(row: Any, who: Any) -> tuple[QuerySet[Report], bool]:
+        may = inside(who, row)
+        return rows(row) if may else rows(row).filter(state=ReportState.ACCEPTED), may
+
+    def made(request: HttpRequest, place: Any, sent: Any, files: list[UploadedFile]) -> dict[str, Any]:
+        row, who = find(request, place), actor(request)
+        done = hand_in(row, sent, files, by=who)
+        return report_shown(done, attachments.about(done), inside=True)
+
+    def judged(request: HttpRequest, place: Any, pk: int, verb: Callable[..., Report], said: Comment) -> Any:
+        row, who = find(request, place), actor(request)
+        report = one_of(seen(row, who)[0], "pk", pk)
+        with holding(report, said.revision):
+            done = verb(report, by=who, comment=said.comment)
+        return report_shown(done, attachments.about(done), inside=True)
+
+    def list_reports(request: HttpRequest, *, place: Any, limit: int = LIMIT, offset: int = OFFSET) -> Any:
+        row = find(request, place)
+        found, may = seen(row, reader(request))
+        shown = page(found, limit, offset)
+        files = attachments.about_each(shown["items"], inside=may)
+        shown["items"] = [report_shown(each, files.get(each.pk, []), inside=may) for each in shown["items"]]
+        return shown
+
+    def report(request: HttpRequest, *, place: Any, sent: Any) -> Any:
+        return made(request, place, sent, [])
+
+    def report_with_files(
+        request: HttpRequest, *, place: Any, form: Any, files: File[list[UploadedFile]]
+    ) -> Any:
+        return made(request, place, form, files)
+
+    def accept_report(request: HttpRequest, *, place: Any, number: Any, said: Comment) -> Any:
+        return judged(request, place, number, accept, said)
+
+    def return_report(request: HttpRequest, *, place: Any, number: Any, said: Comment) -> Any:
+        return judged(request, place, number, give_back, said)
+
+    def unlock_report(request: HttpRequest, *, place: Any, number: Any, said: Comment) -> Any:
+        return judged(request, place, number, unlock, said)
+
+    one = path + "/{report}"
+    offers: list[tuple[str, str, Any, Any, str]] = [
+        (
+            "get",
+            path,
+            list_reports,
+            ReportPage,
+            "What was reported on {of}; the public sees what was accepted.",
+        ),
+        ("post", path, report, {201: ReportOut}, "Hands in a report on {of}."),
+        (
+            "post",
+            path + "/with-files",
+            report_with_files,
+            {201: ReportOut},
+            "Hands in a report on {of} with files of evidence, as multipart/form-data.",
+        ),
+        (
+            "post",
+            one + "/accept",
+            accept_report,
+            ReportOut,
+            "Accepts a report on {of}; its period is locked.",
+        ),
+        (
+            "post",
+            one + "/return",
+            return_report,
+            ReportOut,
+            "Returns a report on {of} with what is missing in it.",
+        ),
+        (
+            "post",
+            one + "/unlock",
+            unlock_report,
+            ReportOut,
+            "Opens a locked period of {of} again, with the reason.",
+        ),
+    ]
+    for method, at, view, answer, what in offers:
+        _declare(
+            view,
+            place=_IN_PATH[where],
+            sent=given,
+            form=_IN_FORM[given],
+            number=Annotated[int, _IN_PATH(alias="report")],
+        )
+        getattr(router, method)(
+            at,
+            operation_id=f"{re.sub(r'^an? ', '', of).replace(' ', '_')}_{view.__name__}",
+            summary=what.format(of=of).rstrip("."),
+            response=answer,
+        )(view)
 
 
 # ---------------------------------------------------------------- tables

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Iterable
 from functools import partial
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from talka.core.actions import Invalid, running
-from talka.core.models import Attachment, Noun
+from talka.core.models import Attachment, Noun, Report
 
 LIMIT = 25 * 1024 * 1024
 # What evidence usually is. No HTML, SVG or macro formats: nothing here may run in a reader's browser or office.
@@ -39,6 +40,17 @@ MEDIA_TYPES = {
 def about(subject: Noun) -> QuerySet[Attachment]:
     """The files attached to a row."""
     return Attachment.objects.filter(about_kind=subject.kind(), about_id=subject.pk)
+
+
+def about_each(reports: Iterable[Report], *, inside: bool = True) -> dict[int, list[Attachment]]:
+    """The files of evidence of several reports, by report, in one question; outsiders see those that are public."""
+    files: dict[int, list[Attachment]] = {}
+    found = Attachment.objects.filter(
+        about_kind=Report.kind(), about_id__in=[report.pk for report in reports]
+    )
+    for each in found if inside else found.filter(public=True):
+        files.setdefault(each.about_id, []).append(each)
+    return files
 
 
 # How the content of each kind begins. A text has no such mark: it is one if it holds no byte that texts never hold.

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import File, Form, Query, Router, Schema
+from ninja import File, Query, Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
@@ -18,28 +18,24 @@ from talka.core.actions import Invalid
 from talka.core.api import (
     LIMIT,
     OFFSET,
-    Comment,
     Exact,
     ReportIn,
-    ReportOut,
-    ReportPage,
     Seen,
     Text,
     Texts,
     actor,
     holding,
-    judged,
     one_of,
     page,
     page_of,
     period,
     reader,
-    report_shown,
+    reporting,
     table,
     text,
 )
 from talka.core.formats import BadFile
-from talka.core.models import Report, ReportState
+from talka.core.models import Report
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
 from talka.governance.models import Decision, DecisionState
@@ -611,56 +607,40 @@ class MeasureReportIn(ReportIn):
     done_on: date | None = None
 
 
-@router.get(MEASURE + "/reports", response=ReportPage)
-def reports(
-    request: HttpRequest,
-    ecosystem: str,
-    id: int,  # noqa: A002 -- as above
-    limit: int = LIMIT,
-    offset: int = OFFSET,
-) -> Any:
-    """What was reported on a measure in any version of its plan; the public sees what was accepted."""
-    inside = queries.may_see_drafts(reader(request), domains.enter(request, ecosystem))
-    found = page(_reports(_row(request, ecosystem, id), inside=inside), limit, offset)
-    files = queries.evidence(found["items"])
-    found["items"] = [_report(each, files.get(each.pk, []), inside=inside) for each in found["items"]]
-    return found
+class InMeasure(Schema):
+    """The address of a measure."""
+
+    ecosystem: str
+    id: int
 
 
-@router.post(MEASURE + "/reports", response={201: ReportOut})
-def report(request: HttpRequest, ecosystem: str, id: int, given: MeasureReportIn) -> Any:  # noqa: A002 -- as above
-    """Hands in a report on a measure."""
-    return _hand_in(request, ecosystem, id, given, [])
+def _hand_in(row: Measure, given: MeasureReportIn, files: list[UploadedFile], *, by: Any) -> Report:
+    return actions.report(
+        row,
+        by=by,
+        period=period(given.period),
+        text=given.text,
+        value=given.value,
+        files=files,
+        claims=given.claims,
+        done_on=given.done_on,
+    )
 
 
-@router.post(MEASURE + "/reports/with-files", response={201: ReportOut})
-def report_with_files(
-    request: HttpRequest,
-    ecosystem: str,
-    id: int,  # noqa: A002 -- as above
-    given: Form[MeasureReportIn],
-    files: File[list[UploadedFile]],
-) -> Any:
-    """Hands in a report with files of evidence, as multipart/form-data."""
-    return _hand_in(request, ecosystem, id, given, files)
-
-
-@router.post(MEASURE + "/reports/{int:report}/accept", response=ReportOut)
-def accept(request: HttpRequest, ecosystem: str, id: int, report: int, given: Comment) -> Any:  # noqa: A002 -- as above
-    """Accepts a report: its period is locked, and what it claims of the measure comes true."""
-    return _judge(request, ecosystem, id, report, actions.accept_report, given)
-
-
-@router.post(MEASURE + "/reports/{int:report}/return", response=ReportOut)
-def give_back(request: HttpRequest, ecosystem: str, id: int, report: int, given: Comment) -> Any:  # noqa: A002 -- as above
-    """Returns a report to its institution, with what is missing in it."""
-    return _judge(request, ecosystem, id, report, actions.return_report, given)
-
-
-@router.post(MEASURE + "/reports/{int:report}/unlock", response=ReportOut)
-def unlock(request: HttpRequest, ecosystem: str, id: int, report: int, given: Comment) -> Any:  # noqa: A002 -- as above
-    """Opens a locked period again, with the reason."""
-    return _judge(request, ecosystem, id, report, actions.unlock_report, given)
+reporting(
+    router,
+    MEASURE + "/reports",
+    of="a measure",
+    where=InMeasure,
+    find=lambda request, place: _row(request, place.ecosystem, place.id),
+    inside=lambda who, row: queries.may_see_drafts(who, row.plan.ecosystem),
+    rows=queries.reports,
+    given=MeasureReportIn,
+    hand_in=_hand_in,
+    accept=actions.accept_report,
+    give_back=actions.return_report,
+    unlock=actions.unlock_report,
+)
 
 
 # ---------------------------------------------------------------- shared
@@ -677,39 +657,6 @@ def _passed(
     with holding(row, given.revision):
         verb(row, by=actor(request), **values)
     return _measure(_row(request, ecosystem, pk))
-
-
-def _reports(row: Measure, *, inside: bool) -> Any:
-    found = queries.reports(row)
-    return found if inside else found.filter(state=ReportState.ACCEPTED)
-
-
-def _hand_in(
-    request: HttpRequest, ecosystem: str, pk: int, given: MeasureReportIn, files: list[UploadedFile]
-) -> dict[str, Any]:
-    made = actions.report(
-        _row(request, ecosystem, pk),
-        by=actor(request),
-        period=period(given.period),
-        text=given.text,
-        value=given.value,
-        files=files,
-        claims=given.claims,
-        done_on=given.done_on,
-    )
-    return _report(made, queries.evidence_of(made), inside=True)
-
-
-def _judge(
-    request: HttpRequest, ecosystem: str, pk: int, report: int, verb: Callable[..., Report], given: Comment
-) -> dict[str, Any]:
-    row, by = _row(request, ecosystem, pk), actor(request)
-    found = one_of(_reports(row, inside=queries.may_see_drafts(by, row.plan.ecosystem)), "pk", report)
-    return judged(found, verb, given, by=by)
-
-
-def _report(row: Report, files: Any, *, inside: bool) -> dict[str, Any]:
-    return report_shown(row, [each for each in files if inside or each.public], inside=inside)
 
 
 def _measure(row: Measure) -> dict[str, Any]:

@@ -19,9 +19,8 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from talka.core import attachments
 from talka.core.bilingual import Text
-from talka.core.models import Attachment, Report, ReportState, SearchEntry
+from talka.core.models import Report, ReportState, SearchEntry
 from talka.core.stems import query_stems
 from talka.core.values import Period, Precision, plain
 from talka.domains.models import Ecosystem
@@ -375,21 +374,6 @@ def reports(measure: Measure) -> QuerySet[Report]:
         .select_related("claim")
         .order_by("-as_of", "-id")
     )
-
-
-def evidence(found: Iterable[Report]) -> dict[int, list[Attachment]]:
-    """The files behind reports, by report."""
-    files: dict[int, list[Attachment]] = {}
-    for each in Attachment.objects.filter(
-        about_kind=Report.kind(), about_id__in=[report.pk for report in found]
-    ):
-        files.setdefault(each.about_id, []).append(each)
-    return files
-
-
-def evidence_of(report: Report) -> QuerySet[Attachment]:
-    """The files behind one report."""
-    return attachments.about(report)
 
 
 def claim_of(report: Report) -> Claim | None:

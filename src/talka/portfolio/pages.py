@@ -18,10 +18,11 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from talka.core import attachments
 from talka.core.actions import Invalid, Refused
 from talka.core.forms import answer_status
 from talka.core.http import asker
-from talka.core.models import Attachment, Report, ReportState
+from talka.core.models import Report, ReportState
 from talka.core.values import Period
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
@@ -260,7 +261,7 @@ def kpi(request: HttpRequest, ecosystem: str, code: str, order: int) -> HttpResp
     standing = queries.standing(row, today)
     shown = [each for each in standing.reports if inside or each.state == ReportState.ACCEPTED]
     page = Paginator(shown, PAGE).get_page(request.GET.get("page"))
-    files = _files(page, inside=inside)
+    files = attachments.about_each(page, inside=inside)
     return render(
         request,
         "portfolio/kpi.html",
@@ -291,16 +292,6 @@ def kpi(request: HttpRequest, ecosystem: str, code: str, order: int) -> HttpResp
             "may_report": rules.may_report(who, row),
         },
     )
-
-
-def _files(reports: Iterable[Report], *, inside: bool) -> dict[int, list[Attachment]]:
-    """The evidence of reports, by report; the public is shown what was released."""
-    ids = [each.pk for each in reports]
-    rows = Attachment.objects.filter(about_kind=Report.kind(), about_id__in=ids)
-    found: dict[int, list[Attachment]] = {}
-    for each in rows if inside else rows.filter(public=True):
-        found.setdefault(each.about_id, []).append(each)
-    return found
 
 
 def _course(standing: Standing, today: date) -> charts.Figure | None:

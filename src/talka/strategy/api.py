@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
-from ninja import File, Form, Router, Schema
+from ninja import Router, Schema
 from ninja.files import UploadedFile
 from pydantic import Field
 
-from talka.core import attachments
 from talka.core.actions import Invalid
 from talka.core.api import (
     LIMIT,
     OFFSET,
-    Comment,
     Exact,
     ReportIn,
-    ReportOut,
-    ReportPage,
     Seen,
     Shown,
     Text,
     actor,
     holding,
-    judged,
     one_of,
     own_institution,
     page,
     page_of,
     period,
     reader,
-    report_shown,
+    reporting,
     table,
     text,
 )
@@ -52,7 +46,6 @@ router = Router(tags=["strategy"])
 VERSIONS = "/ecosystems/{ecosystem}/strategies"
 VERSION = VERSIONS + "/{version}"
 TARGETS = "/ecosystems/{ecosystem}/targets"
-VALUES = TARGETS + "/{code}/reports"
 
 
 class InVersion(Schema):
@@ -453,17 +446,6 @@ def evidence(
     return _evidence(queries.standing_of(_row(request, ecosystem, code, version)), limit, offset)
 
 
-@router.get(VALUES, response=ReportPage)
-def reports(request: HttpRequest, ecosystem: str, code: str, limit: int = LIMIT, offset: int = OFFSET) -> Any:
-    """What was reported on a target in any version, newest period first; the public sees what was accepted."""
-    row = _row(request, ecosystem, code, "current")
-    inside = rules.may_see_drafts(reader(request), row)
-    found = page(queries.reports_on(row, inside=inside), limit, offset)
-    files = queries.files_of(found["items"], inside=inside)
-    found["items"] = [report_shown(each, files.get(each.pk, []), inside=inside) for each in found["items"]]
-    return found
-
-
 # ---------------------------------------------------------------- what can be done to a target
 
 
@@ -556,36 +538,40 @@ class ValueIn(ReportIn):
     public: bool = Field(False, description="whether the files of evidence are shown to everybody")
 
 
-@router.post(VALUES, response={201: ReportOut})
-def report(request: HttpRequest, ecosystem: str, code: str, given: ValueIn) -> Any:
-    """Reports the value of a target for a period; it counts once the coordinator accepts it."""
-    return _report(request, ecosystem, code, given, [])
+class InTarget(Schema):
+    """The address of a target."""
+
+    ecosystem: str
+    code: str
 
 
-@router.post(VALUES + "/with-files", response={201: ReportOut})
-def report_with_files(
-    request: HttpRequest, ecosystem: str, code: str, given: Form[ValueIn], files: File[list[UploadedFile]]
-) -> Any:
-    """Reports the value of a target with files of evidence, as multipart/form-data."""
-    return _report(request, ecosystem, code, given, files)
+def _hand_in(row: Target, given: ValueIn, files: list[UploadedFile], *, by: Any) -> Report:
+    return actions.report_value(
+        row,
+        by=by,
+        period=period(given.period),
+        value=given.value,
+        text=given.text,
+        files=files,
+        public=given.public,
+        institution=own_institution(queries.institutions_of(by), given.institution),
+    )
 
 
-@router.post(VALUES + "/{int:id}/accept", response=ReportOut)
-def accept(request: HttpRequest, ecosystem: str, code: str, id: int, given: Comment) -> Any:  # noqa: A002 -- the name in the address
-    """Accepts a reported value; from now on it counts, and its period is locked."""
-    return _judge(request, ecosystem, code, id, actions.accept_value, given)
-
-
-@router.post(VALUES + "/{int:id}/return", response=ReportOut)
-def give_back(request: HttpRequest, ecosystem: str, code: str, id: int, given: Comment) -> Any:  # noqa: A002 -- as above
-    """Returns a reported value with what is missing in it."""
-    return _judge(request, ecosystem, code, id, actions.return_value, given)
-
-
-@router.post(VALUES + "/{int:id}/unlock", response=ReportOut)
-def unlock(request: HttpRequest, ecosystem: str, code: str, id: int, given: Comment) -> Any:  # noqa: A002 -- as above
-    """Opens the period of an accepted value again, with the reason."""
-    return _judge(request, ecosystem, code, id, actions.unlock_value, given)
+reporting(
+    router,
+    TARGETS + "/{code}/reports",
+    of="a target",
+    where=InTarget,
+    find=lambda request, place: _row(request, place.ecosystem, place.code, "current"),
+    inside=lambda who, row: rules.may_see_drafts(who, row),
+    rows=lambda row: queries.reports_on(row, inside=True),
+    given=ValueIn,
+    hand_in=_hand_in,
+    accept=actions.accept_value,
+    give_back=actions.return_value,
+    unlock=actions.unlock_value,
+)
 
 
 # ---------------------------------------------------------------- shared
@@ -597,31 +583,6 @@ def _row(request: HttpRequest, ecosystem: str, code: str, version: str) -> Targe
     assert isinstance(row, Target)
     row.strategy = found  # its ecosystem is there already
     return row
-
-
-def _report(
-    request: HttpRequest, ecosystem: str, code: str, given: ValueIn, files: list[UploadedFile]
-) -> Any:
-    row, by = _row(request, ecosystem, code, "current"), actor(request)
-    made = actions.report_value(
-        row,
-        by=by,
-        period=period(given.period),
-        value=given.value,
-        text=given.text,
-        files=files,
-        public=given.public,
-        institution=own_institution(queries.institutions_of(by), given.institution),
-    )
-    return report_shown(made, attachments.about(made), inside=True)
-
-
-def _judge(
-    request: HttpRequest, ecosystem: str, code: str, pk: int, verb: Callable[..., Report], given: Comment
-) -> Any:
-    row = _row(request, ecosystem, code, "current")
-    found = one_of(queries.reports_on(row, inside=rules.may_see_drafts(reader(request), row)), "pk", pk)
-    return judged(found, verb, given, by=actor(request))
 
 
 def _shares(given: SharesIn) -> dict[Any, Decimal]:

@@ -21,7 +21,7 @@ from django.utils.translation import get_language, gettext_lazy, ngettext, pgett
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from talka.core import lint
+from talka.core import attachments, lint
 from talka.core.actions import Invalid, Refused
 from talka.core.forms import answer_status
 from talka.core.indicators import INDICATORS
@@ -307,7 +307,7 @@ def target(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
     judges = rules.edits(by, row)
     reports = Paginator(queries.reports_on(row, inside=inside), PAGE).get_page(request.GET.get("page"))
     shown = list(reports.object_list)
-    files = queries.files_of(shown, inside=inside)
+    files = attachments.about_each(shown, inside=inside)
     provided = INDICATORS.get(row.series)
     evidence = None
     if provided is not None and standing.reading.evidence is not None:

@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 from talka.core import indicators
 from talka.core.bilingual import both
 from talka.core.indicators import INDICATORS, Reading
-from talka.core.models import Attachment, Report, ReportState
 from talka.core.models import Reading as ClosedReading
+from talka.core.models import Report, ReportState
 from talka.core.values import BadValue, Deadline, Period
 from talka.domains import queries as domains
 from talka.domains.models import Domain, Ecosystem, Mission, Policy
@@ -204,17 +204,6 @@ def reports_on(target: Target, *, inside: bool) -> QuerySet[Report]:
         "-as_of", "-id"
     )
     return found if inside else found.filter(state=ReportState.ACCEPTED)
-
-
-def files_of(reports: Sequence[Report], *, inside: bool) -> dict[int, list[Attachment]]:
-    """The evidence files of several reports, by report; outsiders see those that are public."""
-    files: dict[int, list[Attachment]] = {}
-    found = Attachment.objects.filter(
-        about_kind=Report.kind(), about_id__in=[report.pk for report in reports]
-    )
-    for each in found if inside else found.filter(public=True):
-        files.setdefault(each.about_id, []).append(each)
-    return files
 
 
 # ---------------------------------------------------------------- where targets stand

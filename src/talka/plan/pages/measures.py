@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 
+from talka.core import attachments
 from talka.core.actions import Invalid
 from talka.core.forms import VerbForm
 from talka.core.http import asker
@@ -67,7 +68,7 @@ def _page(request: HttpRequest, row: Measure, form: forms.ReportForm | None) -> 
     judges = rules.may_coordinate(by, row)
     running = row.plan.state == PlanState.ADOPTED
     reports = list(queries.readable_reports(row, by))
-    files = queries.evidence(reports)
+    files = attachments.about_each(reports)
     figure, unit, label = _figure(row, today)
     return render(
         request,

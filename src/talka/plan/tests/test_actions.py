@@ -11,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from talka.core import indicators, search
+from talka.core import attachments, indicators, search
 from talka.core.actions import HUB, SYSTEM, Invalid, Refused, Stale
 from talka.core.models import Change, Event, Report, ReportState
 from talka.core.models import Reading as ClosedReading
@@ -606,7 +606,7 @@ def test_an_officer_reports_and_the_coordinator_accepts(
         done_on=date(LAST_YEAR, 11, 5),
     )
     assert (made.state, made.institution_id, made.institution_name) == ("submitted", izm.pk, "IZM")
-    assert [each.name for each in queries.evidence_of(made)] == ["akts.pdf"]
+    assert [each.name for each in attachments.about(made)] == ["akts.pdf"]
     running.refresh_from_db()
     assert running.state == "planned"  # what is claimed is not yet so
     actions.accept_report(made, by=anna)
