@@ -40,6 +40,7 @@ from talka_node.consent.state import State
 
 SNAPSHOT_VERSION = 1
 SNAPSHOT_EVERY = 20_000  # lines behind the snapshot: about half a second of replay
+RECENT = 1000  # messages of a feed whose digests are at hand
 LEAP = timedelta(days=400)  # a day that lies further ahead than that is a clock gone wrong
 
 
@@ -274,7 +275,7 @@ class Log:
         self, events: Sequence[Event], notes: Sequence[dict[str, Any]], buried: bool = False
     ) -> list[Entry]:
         """Tombstones first, then the log, then the state: a kill in between leaves a withdrawal that was made."""
-        at = self._now()
+        at = self.now()
         stamp = at.isoformat()
         entries: list[Entry] = []
         lines: list[dict[str, Any]] = []
@@ -285,13 +286,7 @@ class Log:
             number = self._log.count + len(lines) + 1
             before = coming.get(event.id) or self._find(event.id)
             if before is not None:
-                # A subject may have got its donor since.
-                same = event in (before[0], replace(before[0], donor=event.donor) if event.subject else None)
-                entries.append(
-                    Entry("known", before[1])
-                    if same
-                    else Entry("refused", 0, f"line {before[1]} tells another event of the same id")
-                )
+                entries.append(_known(event, *before))
                 continue
             if event.kind is Kind.GIVEN and event.on > at.date() + timedelta(1):
                 entries.append(Entry("refused", 0, "signed in the future, by the node's clock"))
@@ -341,7 +336,7 @@ class Log:
         self._replan(touched, newcomers)
         return entries
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """When a line is recorded: never before the last line, and not by a clock gone wrong (`today` asks)."""
         now = self._clock().astimezone(UTC).replace(microsecond=0)
         last = max(self._at.date(), self.state.day)
@@ -369,7 +364,13 @@ class Log:
             self.highest_donor = max(self.highest_donor, donor)
             touched[donor] = None
         elif "feed" in told:
-            self.feeds[told["feed"]["name"]] = told["feed"]
+            told = told["feed"]
+            recent = self.feeds.get(told["name"], {}).get("recent", {}) | {
+                str(told["number"]): told["digest"]
+            }
+            while len(recent) > RECENT:
+                del recent[next(iter(recent))]
+            self.feeds[told["name"]] = {"number": told["number"], "digest": told["digest"], "recent": recent}
         elif "node" in told:
             self.node = told["node"]
         elif "day" in told:
@@ -511,6 +512,12 @@ class Log:
     def _buried(self) -> list[dict[str, Any]]:
         told = [orjson.loads(body) for _, body in self._grave.scan()]
         return [each for each in told if "event" in each]
+
+    def find(self, event: Event) -> Entry | None:
+        """What `record` would say of an event whose id is in the log already; None where it is not."""
+        with self._writing:
+            before = self._find(event.id)
+            return None if before is None else _known(event, *before)
 
     def _find(self, id_: str) -> tuple[Event, int] | None:
         """The event recorded under an id, and its number."""
@@ -712,6 +719,13 @@ def _recorded(told: dict[str, Any], donor: int | None = None) -> Recorded:
 def _told(each: Recorded) -> dict[str, Any]:
     told = {"number": each.number, "at": each.known.isoformat(), "event": history.spelt(each.event)}
     return told | ({"digest": each.digest} if each.digest else {}) | ({"void": True} if each.void else {})
+
+
+def _known(event: Event, before: Event, number: int) -> Entry:
+    """Told again, or something else under the same id? A subject may have got its donor since."""
+    if event in (before, replace(before, donor=event.donor) if event.subject else None):
+        return Entry("known", number)
+    return Entry("refused", 0, f"line {number} tells another event of the same id")
 
 
 def _hash(id_: str) -> int:
