@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, final
+from typing import Any, Protocol, final
 
 from talka_node.disclosure import forms
 from talka_node.disclosure.forms import Branch, Edge, Form, Literal, Profile
@@ -69,6 +69,22 @@ class Trace:
         )  # fmt: skip
 
 
+class Kept(Protocol):
+    """What `traced` needs of an entry of the journal."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def read(self) -> Any: ...
+
+
+def traced(entries: Iterable[Kept]) -> Iterator[Trace]:
+    """The traces in the journal's answers: `Memory(secret, traced(journal.entries(directory, since=day)))`."""
+    for entry in entries:
+        if entry.kind == "answer":
+            yield from map(Trace.of, entry.read()["traces"])
+
+
 @final
 class Admitted:
     """A question that may be answered: made by `admit` alone, and `release` demands one.
@@ -87,6 +103,10 @@ class Admitted:
             raise TypeError("an Admitted is made by talka_node.disclosure.admit(question, …) alone")
         self.question, self.moved, self.standing, self.form = question, moved, standing, form
         self.traces, self.steps = traces, steps
+
+    def journalled(self) -> list[dict[str, Any]]:
+        """The traces as the journal keeps them; `traced` gives them back."""
+        return [trace.plain() for trace in self.traces]
 
 
 @dataclass(frozen=True, slots=True)
