@@ -439,18 +439,18 @@ def _smaller(scene: Scene) -> Iterator[Scene]:
         for n in range(len(items)):
             yield replace(scene, **{name: items[:n] + items[n + 1 :]})
     for n, question in enumerate(scene.questions):
-        for simpler in _simpler(question):
-            yield replace(scene, questions=(*scene.questions[:n], simpler, *scene.questions[n + 1 :]))
+        for less in simpler(question):
+            yield replace(scene, questions=(*scene.questions[:n], less, *scene.questions[n + 1 :]))
 
 
-def _simpler(value: Any) -> Iterator[Any]:
+def simpler(value: Any) -> Iterator[Any]:
     """Questions and criteria with a part left out or at its default."""
     if isinstance(value, nodes.All | nodes.Any):
         yield from value.of
         for n, part in enumerate(value.of):
             yield replace(value, of=value.of[:n] + value.of[n + 1 :])
-            for simpler in _simpler(part):
-                yield replace(value, of=(*value.of[:n], simpler, *value.of[n + 1 :]))
+            for less in simpler(part):
+                yield replace(value, of=(*value.of[:n], less, *value.of[n + 1 :]))
         return
     if isinstance(value, nodes.Not):
         yield value.of
@@ -459,5 +459,5 @@ def _simpler(value: Any) -> Iterator[Any]:
         if field.default is not MISSING and part != field.default:
             yield replace(value, **{field.name: field.default})
         if field.name in ("such_that", "of", "event", "anchor"):
-            for simpler in _simpler(part):
-                yield replace(value, **{field.name: simpler})
+            for less in simpler(part):
+                yield replace(value, **{field.name: less})
