@@ -17,7 +17,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
@@ -588,19 +588,25 @@ class Sheet:
                 _("Nothing was imported: %(count)d problems, the first at %(place)s: %(message)s")
                 % {"count": len(preview.problems), "place": first.place, "message": first.message}
             )
-        with transaction.atomic():
-            now = {
-                self.key_of(shown): (row, shown)
-                for row in self.rows(preview.parent)
-                for shown in [self.shown(row)]
-            }
-            if _fingerprint(now) != preview.fingerprint:
-                raise Changed(
-                    _(
-                        "Someone changed these rows since the preview was made; nothing was imported. Look again."
-                    )
-                )
-            return self.carry_out(preview, by=by)
+        try:
+            with transaction.atomic():
+                self._refuse_moved(preview)
+                return self.carry_out(preview, by=by)
+        except IntegrityError:
+            # Two imports at once saw the same rows and add the same new one: PostgreSQL lets both come this far.
+            self._refuse_moved(preview)
+            raise
+
+    def _refuse_moved(self, preview: Preview) -> None:
+        now = {
+            self.key_of(shown): (row, shown)
+            for row in self.rows(preview.parent)
+            for shown in [self.shown(row)]
+        }
+        if _fingerprint(now) != preview.fingerprint:
+            raise Changed(
+                _("Someone changed these rows since the preview was made; nothing was imported. Look again.")
+            )
 
     def carry_out(self, preview: Preview, *, by: Any) -> list[Any]:
         """Adds and changes the rows one by one; a room with thousands of rows overrides this with one verb."""

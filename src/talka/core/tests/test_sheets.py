@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.utils.translation import override
 
 from talka.core.actions import HUB, SYSTEM, Invalid
@@ -245,6 +246,38 @@ class TestPreview:
         with pytest.raises(Changed):
             SHEET.apply(preview, by=SYSTEM)
         assert Domain.objects.get().title_lv == "Viņu"
+
+    def test_the_second_of_two_imports_at_once_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """PostgreSQL shows neither the row of the other until it is there; the database then refuses the second one."""
+        preview = SHEET.preview(HUB, raws({"code": "bio", "title_lv": "Mana"}))
+
+        def beaten(*_: Any, **__: Any) -> None:
+            raise IntegrityError
+
+        refuse_moved = SHEET._refuse_moved
+        looks: list[Any] = []
+
+        def look(seen: Any) -> None:
+            if looks:  # the other's row is there by the second look
+                add_domain(HUB, by=SYSTEM, code="bio", title_lv="Viņu")
+            looks.append(seen)
+            refuse_moved(seen)
+
+        monkeypatch.setattr(SHEET, "_refuse_moved", look)
+        monkeypatch.setattr(SHEET, "carry_out", beaten)
+        with pytest.raises(Changed):
+            SHEET.apply(preview, by=SYSTEM)
+        assert Domain.objects.get().title_lv == "Viņu"
+
+    def test_what_the_database_refuses_for_another_reason_is_not_blamed_on_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: Any, **__: Any) -> None:
+            raise IntegrityError
+
+        monkeypatch.setattr(SHEET, "carry_out", broken)
+        with pytest.raises(IntegrityError):
+            SHEET.apply(SHEET.preview(HUB, raws({"code": "bio", "title_lv": "Mana"})), by=SYSTEM)
 
 
 def test_columns_are_recognised_by_key_and_by_label_in_both_languages() -> None:
