@@ -77,6 +77,7 @@ def generate(
         written["vcf"] = _genotypes(folder, plan, names, read)
     _register(folder / "register.csv", plan)
     _forms(folder / "forms")
+    _policy(folder / "policy.yaml", plan)
     _about(folder / "country.json", plan, names, written)
     return written
 
@@ -133,6 +134,20 @@ def _forms(folder: Path) -> None:
             form["until"] = f"{lists.SINCE[version] - 1}-12-31"
         text = json.dumps(form, ensure_ascii=False, indent=1) + "\n"
         (folder / f"{lists.FORM}-{version}.json").write_text(text, encoding="utf-8")
+
+
+def _policy(path: Path, plan: Plan) -> None:
+    """Rules of disclosure for a node in this country: the default ones, with the sizes of its regions."""
+    whole = sum(lists.REGIONS.values())
+    lines = [
+        "# The default rules, with the sizes of this country's regions.",
+        "version: 2",
+        f"dated: {plan.until}",
+        f"inhabitants: {plan.persons}",
+        "regions:",
+        *(f"  {code}: {{people: {plan.persons * share // whole}}}" for code, share in lists.REGIONS.items()),
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _about(path: Path, plan: Plan, names: list[str], written: dict[str, int]) -> None:
