@@ -293,7 +293,7 @@ def verify(directory: Path, head: Head | None = None) -> Head:
             met = True
     if not met and head is not None:
         raise Damaged(
-            f"the journal ends with entry {last.number}, but entry {head.number} had been written: it was cut"
+            f"the journal ends with entry {last.number}, but there was an entry {head.number}: it was cut"
         )
     return last
 
@@ -334,7 +334,7 @@ def _lines(name: Path, before: Head | None, *, torn: bool) -> Iterator[tuple[Ent
     hashed = None if before is None else before.hash
     if before is not None and number != int(name.stem):
         raise Damaged(
-            f"{name.name} begins with entry {int(name.stem)}, but the segment before it ends with {number - 1}"
+            f"{name.name} begins with entry {int(name.stem)}, but the one before it ends with {number - 1}"
         )
     while at < len(data):
         end = data.find(b"\n", at)
