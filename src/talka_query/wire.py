@@ -61,11 +61,16 @@ KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 _CODE = re.compile(r"\d{6}-?\d{5}")  # a personal code, which never appears in an error
 
 
+def masked(text: str) -> str:
+    """The text without anything that may be a personal code."""
+    return _CODE.sub("…", text)
+
+
 class Malformed(ValueError):
     """A text that is no question (or permit). `path` is where, as in "such_that.of[2].codes"; "" is the whole."""
 
     def __init__(self, path: str, problem: str) -> None:
-        self.path, self.problem = _CODE.sub("…", path), problem
+        self.path, self.problem = masked(path), problem
         super().__init__(f"{self.path}: {problem}" if path else problem)
 
 
@@ -295,7 +300,7 @@ def _below(path: str, name: str) -> str:
 
 def _told(value: Any) -> str:
     """A wrong value, short enough for a sentence, and without what may be a personal code."""
-    text = _CODE.sub("…", json.dumps(value, ensure_ascii=True))
+    text = masked(json.dumps(value, ensure_ascii=True))
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
