@@ -204,7 +204,7 @@ def sync_folder(folder: Path) -> None:
 def replace(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

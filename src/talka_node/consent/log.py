@@ -20,6 +20,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b, sha256
@@ -251,6 +252,9 @@ class Log:
                 with self._queueing:
                     jobs, self._queue = self._queue, []
                 self._commit(jobs)
+                if self._since_snapshot > SNAPSHOT_EVERY:
+                    with suppress(OSError):  # what counts is on disk already
+                        self.snapshot()
         if job.error is not None:
             raise job.error
         assert job.entries is not None

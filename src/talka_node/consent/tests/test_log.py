@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from talka_node.consent import Forms, Standing, basis, chain, examples
+from talka_node.consent import By, Forms, Standing, basis, chain, examples
 from talka_node.consent.chain import Broken, Chain, Damaged
-from talka_node.consent.history import Event, Kind, NotAnEvent
+from talka_node.consent.history import OF_DONOR, Event, Kind, NotAnEvent
 from talka_node.consent.log import ClockLeap, InUse, Log, TombstonesMissing
 from talka_query.nodes import AskerKind, Purpose, Use
 
@@ -227,6 +227,57 @@ def test_a_snapshot_says_what_the_log_says(tmp_path: Path) -> None:
         assert statuses(log, signed(20)) == ["known"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_the_state_is_what_a_replay_gives(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events of all kinds in any order, days passing, snapshots, restarts: always as the plain replay has it."""
+    monkeypatch.setattr("talka_node.consent.log.SNAPSHOT_EVERY", 25)
+    rng, node = random.Random(seed), tmp_path / "node"
+    moment = NOON
+    log = opened(node, moment)
+
+    def some_day() -> date:
+        return moment.date() + timedelta(rng.randint(-40, 40))
+
+    def some_event(number: int) -> Event:
+        kind, donor = rng.choice([*Kind, Kind.GIVEN, Kind.GIVEN]), rng.randint(0, 5)
+        told: dict[str, object] = {}
+        if kind not in OF_DONOR:
+            told["biobank"] = rng.choice(["A", "B"] if kind is Kind.GIVEN else ["A", "B", None])
+        on = some_day()
+        if kind is Kind.GIVEN:
+            form, version = rng.choice([("invented-broad", 2), ("invented-lung", 1), ("unknown", 1)])
+            told |= {"form": form, "version": version, "options": frozenset({"research"})}
+            told |= {
+                "until": rng.choice([None, max(on, some_day())]),
+                "adult_on": rng.choice([None, some_day()]),
+            }
+        return Event(f"event {number}", kind, on, donor, by=rng.choice(list(By)), **told)  # type: ignore[arg-type]
+
+    for turn in range(60):
+        match rng.randrange(8):
+            case 0:
+                moment += timedelta(rng.randint(-3, 9))
+                log.today(moment.date())
+            case 1:
+                log.snapshot()
+            case 2:
+                log.close()
+                if rng.random() < 0.5:
+                    (node / "consent/snapshot").unlink()
+                log = opened(node, moment)
+            case _:
+                log.record(*(some_event(rng.randint(0, 10**6)) for _ in range(rng.randint(1, 3))))
+        if turn % 5 == 0:
+            assert log.verify() == []
+        for donor in range(6):
+            for bank in "AB":
+                found = log.state.classes[log.state[donor, bank]]
+                assert found == log.standing(donor, bank, log.state.day).standing
+    log.close()
+
+
 @pytest.mark.parametrize("place", [3, 40, 60, 400, -1])
 def test_a_harmed_snapshot_is_not_taken(tmp_path: Path, place: int) -> None:
     node = tmp_path / "node"
@@ -346,8 +397,8 @@ def test_a_cut_anywhere_leaves_whole_lines(tmp_path: Path) -> None:
     (node / "consent/snapshot").unlink()
     whole, grave = (node / "consent/events.log").read_bytes(), (graves / "refusals.log").read_bytes()
     outcomes = set()
-    cuts = [(len(grave), each) for each in range(safe, len(whole) + 1, 7)]
-    cuts += [(each, safe) for each in range(buried, len(grave) + 1, 7)]
+    cuts = [(len(grave), each) for each in (*range(safe, len(whole), 23), len(whole) - 1, len(whole))]
+    cuts += [(each, safe) for each in (*range(buried, len(grave), 23), len(grave) - 1, len(grave))]
     for grave_cut, cut in cuts:
         (node / "consent/events.log").write_bytes(whole[:cut])
         (graves / "refusals.log").write_bytes(grave[:grave_cut])
