@@ -173,12 +173,16 @@ def from_body(raw: bytes) -> Request:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """There is no such thing, with the nearest that there is, or all."""
+    """There is no such thing, with the nearest that there is, or all if they are few."""
     listed = list(known)
     near = get_close_matches(name, listed, 1, 0.6)
-    return f"there is no {what} `{name[:100]}`" + (
-        f"; is `{near[0]}` meant?" if near else f"; there are {', '.join(listed)}" if len(listed) < 30 else ""
-    )
+    if near:
+        hint = f"; is `{near[0]}` meant?"
+    elif listed:
+        hint = f"; there are {', '.join(listed)}" if len(listed) < 30 else "; see /filtering_terms"
+    else:
+        hint = "; this node has none"
+    return f"there is no {what} `{name[:100]}`{hint}"
 
 
 # --- parts ------------------------------------------------------------------------------------------------

@@ -53,14 +53,12 @@ class Settings:
     """What a node says about its Beacon.
 
     `purpose`: what anonymous questions are taken to be for; `access`: where access may be applied for; `address`: the
-    public address, where the request's own (behind a proxy) is not it; `least` and `rounding`: how counts are told.
+    public address, where the request's own (behind a proxy) is not it.
     """
 
     purpose: Purpose = OPEN
     access: str | None = None
     address: str | None = None
-    least: int = 10
-    rounding: int = 5
     today: Callable[[], date] = field(default=_today)
 
 
@@ -348,8 +346,9 @@ class _Beacon:
         if many:
             summary["numTotalResults"] = told.count
         body: dict[str, Any] = {"meta": self.meta(asked, entry, granularity), "responseSummary": summary}
-        if not KINDS[entry].collection:
-            body["info"] = {"minimumCell": self.settings.least, "rounding": self.settings.rounding}
+        info = {"minimumCell": told.least, "within": told.within, "moved": list(told.moved)}
+        if info := {name: value for name, value in info.items() if value}:
+            body["info"] = info
         return _json(body | self.handovers(told.exists))
 
     async def recorded(

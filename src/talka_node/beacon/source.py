@@ -88,10 +88,17 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What may be told of a question. `exists`: at least the minimum cell. `count` is None where only that is told."""
+    """What may be told of a question. `exists`: at least `least` donors. `count` is None where only that is told.
+
+    `within`: a told count lies within so much of the truth nearly always. `moved`: where the question that was answered
+    differs from the one asked, because the node answers on a coarser grid.
+    """
 
     exists: bool
     count: int | None = None
+    least: int | None = None
+    within: int | None = None
+    moved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

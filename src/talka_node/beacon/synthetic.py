@@ -106,13 +106,14 @@ class Synthetic:
         if entry in (Entry.VARIANT, Entry.RUN, Entry.ANALYSIS):
             donors = [donor for donor in donors if self._apart[donor].genotypes]
         if len(donors) < LEAST:
-            return Told(False, 0)
+            return Told(False, 0, LEAST)
         whole = len(donors)
         if question.count is not Count.DONORS:
             whole = sum(
                 self._engines[donor].answer(question, self._basis(question)).whole for donor in donors
             )
-        return Told(True, None if entry is Entry.VARIANT else ROUNDING * round(whole / ROUNDING))
+        count = None if entry is Entry.VARIANT else ROUNDING * round(whole / ROUNDING)
+        return Told(True, count, LEAST, ROUNDING // 2)
 
     async def visa(self, authorization: str | None) -> Visa:
         return Visa("test", frozenset(each.id for each in self.datasets()))

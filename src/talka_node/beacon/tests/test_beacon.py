@@ -328,7 +328,13 @@ def test_granularity(told: Told, granularity: str, returned: str, summary: dict[
     asked = f"?requestedGranularity={granularity}" if granularity else ""
     _, answer = client(Node(told)).get(f"/individuals{asked}")
     assert (answer["meta"]["returnedGranularity"], answer["responseSummary"]) == (returned, summary)
-    assert answer["info"] == {"minimumCell": 10, "rounding": 5}
+    assert "info" not in answer
+
+
+def test_how_an_answer_is_to_be_read_stands_beside_it() -> None:
+    told = Told(True, 35, 10, 4, ("age: 50 to 74 instead of 51 to 73",))
+    _, answer = client(Node(told)).get("/individuals")
+    assert answer["info"] == {"minimumCell": 10, "within": 4, "moved": ["age: 50 to 74 instead of 51 to 73"]}
 
 
 def test_what_the_node_has_none_of_is_said_without_asking() -> None:
