@@ -14,7 +14,7 @@ from pathlib import Path
 from talka_node.columns import Columns
 from talka_node.consent import Basis, State
 from talka_node.engines import Exact
-from talka_node.engines.bitmap import file
+from talka_node.engines.bitmap import file, kernels
 from talka_node.engines.bitmap.build import Arrays, build
 from talka_node.engines.bitmap.cells import Breakdown
 from talka_node.engines.bitmap.file import Damaged
@@ -39,6 +39,7 @@ class Bitmap:
     @classmethod
     def build(cls, columns: Columns, state: State) -> Bitmap:
         """Index all facts of a store. `columns` may be let go of afterwards."""
+        kernels.prepare(compiling=True)
         return cls(build(columns), state)
 
     @classmethod
@@ -47,6 +48,7 @@ class Bitmap:
 
         Raises Damaged if it is not whole or of another version; then build it anew from the store.
         """
+        kernels.prepare(compiling=False)
         return cls(file.read(path, check=check), state)
 
     def save(self, path: Path) -> None:

@@ -340,7 +340,7 @@ class Found:
                 )
             return np.diff(np.searchsorted(self.ids, cuts.astype(np.uint32)))
         assert self._words is not None
-        return np.diff(kernels.ranks(self._words, cuts))
+        return kernels.between(self._words, cuts)
 
     def is_of(self, bits: Bits) -> bool:
         """Whether it is this very set (not: an equal one)."""

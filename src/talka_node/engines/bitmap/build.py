@@ -142,6 +142,11 @@ def _pairs(bounds: Array) -> Iterator[Span]:
     return itertools.pairwise(bounds.tolist())
 
 
+LIMITS: dict[Any, Span] = {
+    np.dtype(kind): (np.iinfo(kind).min, np.iinfo(kind).max) for kind in (np.int16, np.int32)
+}
+
+
 # --- dated facts ------------------------------------------------------------------------------------------
 
 
@@ -193,7 +198,7 @@ def _facts(name: str, facts: FactColumns, order: Order, arrays: Arrays) -> None:
     keys = keys[by_donor]
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
     dated = dates[by_donor]
-    nothing, most = np.iinfo(dates.dtype).min, np.iinfo(dates.dtype).max
+    nothing, most = LIMITS[dates.dtype]
     arrays[f"{name}.group.spans"] = edges
     arrays[f"{name}.group.rows"] = np.searchsorted(keys[first] >> 32, np.arange(len(groups) + 1)).astype(
         np.int64

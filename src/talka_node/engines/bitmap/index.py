@@ -17,7 +17,7 @@ from pyroaring import BitMap
 from talka_node.columns import NO_DATE
 from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import Bits, Words, bitmap
-from talka_node.engines.bitmap.build import Arrays, Order, Span
+from talka_node.engines.bitmap.build import LIMITS, Arrays, Order, Span
 
 Array = npt.NDArray[Any]
 Value = TypeVar("Value")
@@ -117,7 +117,7 @@ def posting(donors: Array, dates: Array) -> Posting:
     if not len(donors):
         return Posting(donors, dates, dates)
     begin = np.flatnonzero(np.append(True, donors[1:] != donors[:-1]))
-    nothing, most = np.iinfo(dates.dtype).min, np.iinfo(dates.dtype).max
+    nothing, most = LIMITS[dates.dtype]
     last = np.maximum.reduceat(dates, begin)
     first = np.minimum.reduceat(np.where(dates == nothing, most, dates), begin)
     return Posting(donors[begin], np.where(last == nothing, nothing, first), last)
@@ -320,6 +320,23 @@ class Dead:
         years = year_on - year[self.ids] - (place_on < place[self.ids])
         # Complete years at death; -1 where there are none.
         self.age = np.where((born != NO_DATE) & (self.died >= born), years, -1).astype(np.int32)
+        self._words = index.words
+        self._most = int(self.age.max()) if len(self.ids) else -1
+        self._until: dict[int, BitMap] = {}
+
+    def of_age(self, low: int, high: int | None) -> Bits:
+        """Who died with so many complete years (at least 0), both included."""
+        last = self._most if high is None else min(high, self._most)
+        found = BitMap() if last < low else self._up_to(last) - self._up_to(low - 1)
+        return Bits.of(self._words, found)
+
+    def _up_to(self, years: int) -> BitMap:
+        """Who died at that age or younger, or at an age that is not known."""
+        years = min(max(years, -1), self._most)
+        found = self._until.get(years)
+        if found is None:
+            found = self._until[years] = bitmap(self.ids[self.age <= years])
+        return found
 
 
 class Measurements:
@@ -343,8 +360,8 @@ class Measurements:
         donors, first = self.donor[a:b], self.first[a : b + 1]
         if ids is None:
             return np.arange(int(first[0]), int(first[-1])), donors, np.diff(first)
-        if 8 * len(donors) > self._count:
-            starts = self._starts.fetch(code, lambda: self._dense(donors, first), lambda made: made.nbytes)
+        starts = self.starts(code)
+        if starts is not None:
             begin, count = starts[ids], starts[ids + 1] - starts[ids]
         else:
             places = np.searchsorted(donors, ids.astype(np.int32))
@@ -355,6 +372,15 @@ class Measurements:
                 np.where(hit, first[places + 1] - begin, 0) if len(donors) else np.zeros(len(ids), np.int64)
             )
         return kernels.expand(begin, count), ids, count
+
+    def starts(self, code: int) -> Array | None:
+        """By donor, where the rows of a code begin, and behind the last donor where they end; None if few have any."""
+        a, b = int(self.donors[code]), int(self.donors[code + 1])
+        if 8 * (b - a) <= self._count:
+            return None
+        return self._starts.fetch(
+            code, lambda: self._dense(self.donor[a:b], self.first[a : b + 1]), lambda made: made.nbytes
+        )
 
     def _dense(self, donors: Array, first: Array) -> Array:
         counts = np.zeros(self._count + 1, first.dtype)

@@ -1,4 +1,4 @@
-"""The inner loops, in numpy. `native` may put compiled ones in their place, which give the same answers.
+"""The inner loops, in numpy; where `native` has compiled ones, those are taken for large sets, with the same answers.
 
 A program is a list in postfix order: arrays of dense words, and AND, OR, AND_NOT between the two last results.
 """
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from talka_node.engines.bitmap import native
+
 Array = npt.NDArray[Any]
 Words = npt.NDArray[np.uint64]
 
@@ -18,6 +20,30 @@ AND, OR, AND_NOT = 0, 1, 2
 Step = Words | int
 
 BLOCK = 8192  # words, 64 KB: a few of them stay in the second-level cache
+LEAST = 512  # words: below that calling a compiled loop costs more than it saves
+
+_native: native.Native | None = None
+_asked = False
+
+
+def use(*, compiled: bool) -> None:
+    """Take compiled loops, if they can be had, or numpy alone."""
+    global _native, _asked
+    _asked = True
+    _native = native.load() if compiled else None
+
+
+def prepare(*, compiling: bool) -> None:
+    """Load the compiled loops unless that was done or decided before. With `compiling` they may be built first, which
+    takes a second; else only those that are there already."""
+    global _native, _asked
+    if not _asked:
+        _native = native.load(compiling=compiling)
+        _asked = _native is not None or compiling
+
+
+def kind() -> str:
+    return "numpy" if _native is None else "compiled"
 
 
 def run(steps: Sequence[Step]) -> Words:
@@ -26,6 +52,10 @@ def run(steps: Sequence[Step]) -> Words:
     assert not isinstance(first, int)
     if len(steps) == 1:
         return first
+    if _native is not None and len(first) >= LEAST:
+        result = np.empty(len(first), np.uint64)
+        _native.run(*_operands(steps), result, None)
+        return result
     if len(first) <= BLOCK:
         return _block(steps)
     out = np.empty_like(first)
@@ -39,12 +69,27 @@ def run_count(steps: Sequence[Step]) -> int:
     """How many bits the program's result has."""
     first = steps[0]
     assert not isinstance(first, int)
+    if _native is not None and len(first) >= LEAST:
+        return _native.run(*_operands(steps), None, None)[0]
     if len(first) <= BLOCK:
         return popcount(_block(steps))
     return sum(
         popcount(_block([step if isinstance(step, int) else step[start : start + BLOCK] for step in steps]))
         for start in range(0, len(first), BLOCK)
     )
+
+
+def _operands(steps: Sequence[Step]) -> tuple[list[Words], list[int]]:
+    """The program as `native` wants it: operands apart, and steps that number them."""
+    operands: list[Words] = []
+    program = []
+    for step in steps:
+        if isinstance(step, int):
+            program.append(-1 - step)
+        else:
+            program.append(len(operands))
+            operands.append(step)
+    return operands, program
 
 
 def _block(steps: Sequence[Step]) -> Words:
@@ -68,11 +113,22 @@ def _block(steps: Sequence[Step]) -> Words:
 
 
 def popcount(words: Words) -> int:
+    if _native is not None and len(words) >= LEAST:
+        return _native.run([words], [0], None, None)[0]
     return int(np.bitwise_count(words).sum(dtype=np.uint64))
 
 
-def ranks(words: Words, cuts: Array) -> Array:
-    """For each cut (ascending), how many bits stand before it."""
+def between(words: Words, cuts: Array) -> Array:
+    """How many bits lie in [cuts[i], cuts[i + 1]), for each i; cuts ascend."""
+    if _native is not None and len(words) >= LEAST:
+        counts = _native.run([words], [0], None, cuts)[1]
+        assert counts is not None
+        return counts
+    return np.diff(_ranks(words, cuts))
+
+
+def _ranks(words: Words, cuts: Array) -> Array:
+    """For each cut, how many bits stand before it."""
     counts = np.bitwise_count(words)
     places = cuts >> 6
     edges = np.concatenate(([0], places))
@@ -89,6 +145,8 @@ def ranks(words: Words, cuts: Array) -> Array:
 
 def ids(words: Words) -> Array:
     """Numbers of the bits that are set, ascending."""
+    if _native is not None and len(words) >= LEAST:
+        return _native.ids(words, popcount(words))
     return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_)).astype(
         np.uint32
     )
@@ -131,3 +189,50 @@ def any_of(fits: npt.NDArray[np.bool_], count: Array) -> npt.NDArray[np.bool_]:
     ends = np.cumsum(count)
     found: npt.NDArray[np.bool_] = totals[ends] > totals[ends - count]
     return found
+
+
+def measured(
+    ids: Array, starts: Array, value: Array, on: Array, values: tuple[int, int], days: tuple[int, int]
+) -> npt.NDArray[np.bool_] | None:
+    """By donor, whether any of their rows (from starts[id] on) has value and date between; None: nothing compiled, or
+    not for these types."""
+    if (
+        _native is None
+        or len(ids) < LEAST
+        or not _types(ids, np.uint32, starts, np.int32, value, np.int16, on, np.int16)
+    ):
+        return None
+    return _native.measured(ids, starts, value, on, values, days)
+
+
+def specimens(
+    ids: Array,
+    starts: Array,
+    ok: Array,
+    collected: Array,
+    days: tuple[int, int],
+    wanted: list[tuple[Array, Array]],
+) -> npt.NDArray[np.bool_] | None:
+    """By donor, whether any of their specimens is ok, collected between the days, and of the wanted codes, each a
+    column and the codes asked of it; None as in `measured`."""
+    if (
+        _native is None
+        or len(ids) < LEAST
+        or not _types(ids, np.uint32, starts, np.int32, collected, np.int16)
+    ):
+        return None
+    tables = []
+    for column, codes in wanted:
+        if not _types(column, np.int8):
+            return None
+        table = np.zeros(256, np.uint8)
+        table[codes] = 1
+        tables.append((column, table))
+    return _native.specimens(ids, starts, ok, collected, days, tables)
+
+
+def _types(*pairs: Any) -> bool:
+    return all(
+        array.dtype == kind and array.flags.c_contiguous
+        for array, kind in zip(pairs[::2], pairs[1::2], strict=True)
+    )

@@ -20,7 +20,7 @@ from talka_node.codes import icd10
 from talka_node.columns import NO_DATE, SEXES, day
 from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import And, Bits, Found, Leaf, Not, Or, Tree, bitmap, count, evaluate
-from talka_node.engines.bitmap.build import Span
+from talka_node.engines.bitmap.build import LIMITS, Span
 from talka_node.engines.bitmap.index import Facts, Index, Posting
 from talka_node.engines.bitmap.views import View
 from talka_query import nodes
@@ -208,7 +208,7 @@ class Planner:
         leaves: list[Criterion] = []
         for criterion in criteria:
             _leaves(criterion, leaves)
-        if len(leaves) > 1:
+        if len({type(leaf) for leaf in leaves}) < len(leaves):
             seen: set[Criterion] = set()
             for leaf in leaves:
                 (self._often if leaf in seen else seen).add(leaf)
@@ -219,10 +219,12 @@ class Planner:
         if kind is nodes.All or kind is nodes.Any or kind is nodes.Not:
             # A tree of its own: looking it up would cost as much as making it.
             return self._composite(criterion)
+        if not self._often or criterion not in self._often:
+            return self._leaf(criterion)
         made = self._made.get(criterion)
         if made is None:
             made = self._leaf(criterion)
-            if made.tree is None and criterion in self._often:
+            if made.tree is None:
                 made = Once(made, self.index.count)
             self._made[criterion] = made
         return made
@@ -344,14 +346,16 @@ class Planner:
         living = Leaf(self.index.ranges(self._by_birth(oldest, latest_birth(self.ages_at, low))))
         if not len(dead.ids):
             return living
-        gone = self._dead_by(at - 1)
-        if not gone.size:
-            return living
-        fits = (dead.died < at) & (dead.age >= low)
-        if years.high is not None:
-            fits &= dead.age <= years.high
-        aged = Leaf(Bits.of(self.index.words, bitmap(dead.ids[fits])))
-        alive = And([living, Not(Leaf(gone), self._everybody)])
+        if at >= dead.latest:  # who dies on the day itself is as old at death as on the day
+            gone, aged = Leaf(dead.bits), Leaf(dead.of_age(low, years.high))
+        else:
+            before = dead.died < at
+            fits = before & (dead.age >= low)
+            if years.high is not None:
+                fits &= dead.age <= years.high
+            gone = Leaf(Bits.of(self.index.words, bitmap(dead.ids[before])))
+            aged = Leaf(Bits.of(self.index.words, bitmap(dead.ids[fits])))
+        alive = And([living, Not(gone, self._everybody)])
         return Or([alive, aged], self.index.count) if aged.size else alive
 
     def _dead_by(self, last: int) -> Bits:
@@ -556,16 +560,16 @@ def latest_birth(on: date, years: int) -> int:
 
 def ends_of(window: Window, dtype: np.dtype[Any]) -> tuple[int, int]:
     """The window's ends as days in a column's type; a missing date (the type's least) lies outside."""
-    info = np.iinfo(dtype)
-    low = info.min + 1 if window.since is None else max(day(window.since), info.min + 1)
-    high = info.max - 1 if window.until is None else min(day(window.until), info.max - 1)
+    least, most = LIMITS[dtype]
+    low = least + 1 if window.since is None else max(day(window.since), least + 1)
+    high = most - 1 if window.until is None else min(day(window.until), most - 1)
     return low, high
 
 
 def in_window(dates: Array, window: Window) -> Mask:
     """Of dates in a column's own type."""
     low, high = ends_of(window, dates.dtype)
-    if low > np.iinfo(dates.dtype).max or high < np.iinfo(dates.dtype).min:
+    if low >= LIMITS[dates.dtype][1] or high <= LIMITS[dates.dtype][0]:
         return np.zeros(len(dates), np.bool_)
     found: Mask = dates >= dates.dtype.type(low)
     if window.until is not None:
@@ -577,7 +581,7 @@ def wide(dates: Array) -> Array:
     """As 32 bits, with NO_DATE for what is missing."""
     if dates.dtype == np.int32:
         return dates
-    return np.where(dates == np.iinfo(dates.dtype).min, NO_DATE, dates.astype(np.int32))
+    return np.where(dates == LIMITS[dates.dtype][0], NO_DATE, dates.astype(np.int32))
 
 
 # --- checks -----------------------------------------------------------------------------------------------
@@ -706,8 +710,24 @@ class Measured(Check):
         self._code = code
 
     def test(self, ids: Array) -> Mask:
+        found = self._compiled(ids)
+        if found is not None:
+            return found
         rows, donors, count = self.index.measurements.rows(self._code, ids)
         return kernels.any_of(self.fits(rows, donors, count), count)
+
+    def _compiled(self, ids: Array) -> Mask | None:
+        measurements, pattern = self.index.measurements, self._pattern
+        scale = int(measurements.scale[self._code])
+        # The compiled loop knows no ages, and takes a missing date or value for outside every range.
+        if not scale or pattern.age != ANY_AGE or pattern.window == NO_WINDOW:
+            return None
+        starts = measurements.starts(self._code)
+        if starts is None or (pattern.low is None and pattern.high is None):
+            return None
+        value, on = measurements.value, measurements.on
+        ends = whole_ends(pattern.low, pattern.high, scale, value.dtype)
+        return kernels.measured(ids, starts, value, on, ends, ends_of(pattern.window, on.dtype))
 
     def fits(self, rows: Array, donors: Array, count: Array) -> Mask:
         measurements, pattern = self.index.measurements, self._pattern
@@ -741,8 +761,8 @@ class Measured(Check):
 
 def whole_ends(low: float | None, high: float | None, scale: int, dtype: np.dtype[Any]) -> tuple[int, int]:
     """The least and the greatest k with low <= k / scale <= high, in the column's type, whose least is missing."""
-    info = np.iinfo(dtype)
-    first, last = info.min + 1, info.max
+    least, most = LIMITS[dtype]
+    first, last = least + 1, most
     if low is not None and low > first / scale:
         if low > last / scale:
             return 0, -1
@@ -750,12 +770,12 @@ def whole_ends(low: float | None, high: float | None, scale: int, dtype: np.dtyp
         while first / scale < low:
             first += 1
     if high is not None and high < last / scale:
-        if high < (info.min + 1) / scale:
+        if high < (least + 1) / scale:
             return 0, -1
         last = int(np.ceil(high * scale)) + 1
         while last / scale > high:
             last -= 1
-    return max(first, info.min + 1), min(last, info.max)
+    return max(first, least + 1), min(last, most)
 
 
 class Collected(Check):
@@ -797,8 +817,30 @@ class RowsOfSpecimens(Check):
         self._pattern = pattern
 
     def test(self, ids: Array) -> Mask:
+        found = self._compiled(ids)
+        if found is not None:
+            return found
         rows, count = specimen_rows(self.index, ids)
         return kernels.any_of(fitting_specimens(self.planner.view, self._pattern, rows), count)
+
+    def _compiled(self, ids: Array) -> Mask | None:
+        pattern, specimens = self._pattern, self.index.specimens
+        if pattern.age != ANY_AGE or pattern.aliquots > 0:
+            return None
+        days = ends_of(pattern.collected, specimens.collected.dtype)
+        if pattern.collected == NO_WINDOW:
+            days = LIMITS[specimens.collected.dtype]  # a missing date will do as well
+        wanted = [
+            (column, np.array(words.some(codes), np.int64))
+            for codes, column, words in (
+                (pattern.types, specimens.type, specimens.type_words),
+                (pattern.biobanks, specimens.biobank, specimens.biobank_words),
+                (pattern.collections, specimens.collection, specimens.collection_words),
+                (pattern.temperatures, specimens.temperature, specimens.temperature_words),
+            )
+            if codes
+        ]
+        return kernels.specimens(ids, specimens.rows, self.planner.view.ok, specimens.collected, days, wanted)
 
 
 def specimen_rows(index: Index, ids: Array) -> tuple[Array, Array]:
@@ -907,7 +949,7 @@ class Apart(Check):
                 return nothing, nothing, np.zeros(len(ids), np.bool_)
             first, last = self.planner.view.span(types[0] if types else None)
             first, last = first.take(ids), last.take(ids)
-            known = last != np.iinfo(last.dtype).min
+            known = last != LIMITS[last.dtype][0]
         else:
             facts, coded = self._facts(pattern)
             of = facts.posting(self.planner.spans(coded))
@@ -916,7 +958,7 @@ class Apart(Check):
                 nothing = np.zeros(len(ids), np.int32)
                 return nothing, nothing, known
             first, last = of.first[places], of.last[places]
-            known &= last != np.iinfo(last.dtype).min
+            known &= last != LIMITS[last.dtype][0]
         size = np.int64 if first.dtype == np.int32 else np.int32
         return first.astype(size), last.astype(size), known
 
@@ -965,7 +1007,7 @@ class Apart(Check):
             if not owners:
                 return np.empty(0, np.int64)
             owner, dates = np.concatenate(owners), np.concatenate(kept)
-        dated = dates != np.iinfo(dates.dtype).min
+        dated = dates != LIMITS[dates.dtype][0]
         keys: Array = (owner[dated].astype(np.int64) << 32) + (dates[dated].astype(np.int64) + 2**31)
         keys.sort()
         return keys

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from talka_node.consent import Basis, Change, State
 from talka_node.engines.bitmap.bits import Bits, bitmap
+from talka_node.engines.bitmap.build import LIMITS
 from talka_node.engines.bitmap.index import Index, Recent
 
 Array = npt.NDArray[Any]
@@ -230,13 +231,13 @@ class View:
             self._banks[each].put(ordinal, each in held)
         for kind, (first, last) in self._spans.items():
             dates = specimens.collected[left if kind is None else left[types == kind]]
-            nothing, most = np.iinfo(dates.dtype).min, np.iinfo(dates.dtype).max
+            nothing, most = LIMITS[dates.dtype]
             dates = dates[dates != nothing]
             first[ordinal], last[ordinal] = (dates.min(), dates.max()) if len(dates) else (most, nothing)
 
 
 def _span(count: int, donors: Array, dates: Array) -> tuple[Array, Array]:
-    nothing, most = np.iinfo(dates.dtype).min, np.iinfo(dates.dtype).max
+    nothing, most = LIMITS[dates.dtype]
     first = np.full(count, most, dates.dtype)
     last = np.full(count, nothing, dates.dtype)
     dated = dates != nothing

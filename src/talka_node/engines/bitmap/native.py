@@ -1,0 +1,177 @@
+"""Compiled inner loops, for whoever has a C compiler: `kernels.c`, built once per machine and kept in the user's cache.
+
+Nothing needs them. Without a compiler, or with TALKA_KERNELS=no, numpy does the same work in more passes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+SOURCE = Path(__file__).with_name("kernels.c")
+FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
+SECONDS = 60  # for the compiler
+
+
+def cache() -> Path:
+    """The user's folder for what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talka"
+
+
+def _place() -> Path:
+    """Where the library of this source for this processor belongs: a home may be shared by several machines."""
+    told = hashlib.sha256(SOURCE.read_bytes())
+    told.update(" ".join((*FLAGS, platform.machine(), platform.system())).encode())
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        told.update(next((line for line in lines if line.startswith(("flags", "Features"))), "").encode())
+    return cache() / f"kernels-{told.hexdigest()[:16]}.so"
+
+
+def _ours(place: Path) -> bool:
+    """Whether nobody else could have put the file there: it will be run."""
+    try:
+        return all(
+            each.stat().st_uid == os.getuid() and not each.stat().st_mode & 0o022
+            for each in (place, place.parent)
+        )
+    except (OSError, AttributeError):
+        return False
+
+
+class Native:
+    """The library, loaded."""
+
+    def __init__(self, place: Path) -> None:
+        library = ctypes.CDLL(str(place))
+        pointer, number, short = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+        self._run = library.talka_run
+        self._run.restype = number
+        self._run.argtypes = [pointer, pointer, short, number, pointer, pointer, short, pointer]
+        self._ids = library.talka_ids
+        self._ids.restype = number
+        self._ids.argtypes = [pointer, number, pointer]
+        self._measured = library.talka_measured
+        self._measured.restype = None
+        self._measured.argtypes = [
+            pointer,
+            number,
+            pointer,
+            pointer,
+            pointer,
+            short,
+            short,
+            short,
+            short,
+            pointer,
+        ]
+        self._specimens = library.talka_specimens
+        self._specimens.restype = None
+        self._specimens.argtypes = [
+            pointer, number, pointer, pointer, pointer, short, short, pointer, pointer, short, pointer,
+        ]  # fmt: skip
+
+    def run(
+        self, operands: list[Array], steps: list[int], out: Array | None, cuts: Array | None
+    ) -> tuple[int, Array | None]:
+        """How many bits the program's result has, and how many between cuts; the result itself goes to `out`."""
+        pointers = (ctypes.c_void_p * len(operands))(*[each.ctypes.data for each in operands])
+        program = (ctypes.c_int32 * len(steps))(*steps)
+        counts = None
+        ends, where, to = 0, None, None
+        if cuts is not None:
+            cuts = np.ascontiguousarray(cuts, np.int64)
+            counts = np.zeros(len(cuts) - 1, np.int64)
+            ends, where, to = len(cuts), cuts.ctypes.data, counts.ctypes.data
+        total = self._run(
+            pointers,
+            program,
+            len(steps),
+            len(operands[0]),
+            None if out is None else out.ctypes.data,
+            where,
+            ends,
+            to,
+        )
+        if total < 0:
+            raise RecursionError("the program is too deep for the compiled loops")
+        return int(total), counts
+
+    def ids(self, words: Array, count: int) -> Array:
+        out = np.empty(count, np.uint32)
+        self._ids(words.ctypes.data, len(words), out.ctypes.data)
+        return out
+
+    def measured(
+        self,
+        ids: Array,
+        starts: Array,
+        value: Array,
+        on: Array,
+        values: tuple[int, int],
+        days: tuple[int, int],
+    ) -> Array:
+        out = np.empty(len(ids), np.bool_)
+        self._measured(
+            ids.ctypes.data, len(ids), starts.ctypes.data, value.ctypes.data, on.ctypes.data, *values, *days,
+            out.ctypes.data,
+        )  # fmt: skip
+        return out
+
+    def specimens(
+        self, ids: Array, starts: Array, ok: Array, collected: Array, days: tuple[int, int],
+        wanted: list[tuple[Array, Array]],
+    ) -> Array:  # fmt: skip
+        out = np.empty(len(ids), np.bool_)
+        columns = (ctypes.c_void_p * len(wanted))(*[column.ctypes.data for column, _ in wanted])
+        tables = (ctypes.c_void_p * len(wanted))(*[table.ctypes.data for _, table in wanted])
+        self._specimens(
+            ids.ctypes.data, len(ids), starts.ctypes.data, ok.ctypes.data, collected.ctypes.data, *days, columns,
+            tables, len(wanted), out.ctypes.data,
+        )  # fmt: skip
+        return out
+
+
+def load(*, compiling: bool = True) -> Native | None:
+    """The library, compiled first if need be and allowed; None where there is none to be had."""
+    if os.environ.get("TALKA_KERNELS") == "no" or os.name != "posix":
+        return None
+    try:
+        place = _place()
+        if not place.exists() and not (compiling and _compiled(place)):
+            return None
+        return Native(place) if _ours(place) else None
+    except (OSError, AttributeError):
+        return None
+
+
+def _compiled(place: Path) -> bool:
+    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+    if compiler is None:
+        return False
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(suffix=".so", dir=place.parent)
+    os.close(handle)
+    try:
+        subprocess.run(
+            [compiler, *FLAGS, str(SOURCE), "-o", name], check=True, capture_output=True, timeout=SECONDS
+        )
+        Path(name).chmod(0o700)
+        Path(name).replace(place)
+    except (OSError, subprocess.SubprocessError):
+        Path(name).unlink(missing_ok=True)
+        return False
+    return True

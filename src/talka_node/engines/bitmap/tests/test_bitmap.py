@@ -1,0 +1,441 @@
+"""What the generated questions cannot see: files, changes of consent, plans, and that both kinds of loops agree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from talka_node.columns import Columns
+from talka_node.consent import Form, Forms, Standing, State, Term, basis
+from talka_node.engines import Exact
+from talka_node.engines.bitmap import Bitmap, Damaged, file, kernels, native, plan
+from talka_node.engines.memory import Memory
+from talka_node.records import (
+    DiagnosisRow,
+    Donor,
+    GenotypeRow,
+    MeasurementRow,
+    Records,
+    SpecimenRow,
+    VariantRow,
+)
+from talka_query.nodes import (
+    Age,
+    Ages,
+    All,
+    AskerKind,
+    Axis,
+    Count,
+    Criterion,
+    Diagnosis,
+    Measurement,
+    Not,
+    Purpose,
+    Question,
+    Sex,
+    Specimen,
+    Use,
+    Variant,
+    VariantIn,
+    Window,
+    Within,
+)
+from talka_query.nodes import (
+    Any as AnyOf,
+)
+
+pytestmark = pytest.mark.once
+
+TODAY = date(2026, 1, 1)
+FORMS = Forms([Form("broad", 1, always=frozenset({Term("GRU")}))])
+YES = Standing.of("broad", 1)
+RESEARCH = Purpose(Use.BIOMEDICAL, AskerKind.ACADEMIC)
+BANKS, TYPES = ("abb", "rbb", "vbb"), ("DNA", "Plasma", "Serum")
+CODES = ("C34.0", "C34.1", "C50.9", "E11.9", "I10", "I21.0")
+
+
+def country(donors: int, seed: int = 1) -> Records:
+    """Enough invented donors for dense sets, with a few of everything."""
+    rng = Random(seed)
+    on = [date(2000, 1, 1) + timedelta(days=71 * n) for n in range(120)]
+
+    def some(values: Any, most: int) -> Iterator[tuple[int, Any, date | None]]:
+        for donor in range(donors):
+            for _ in range(rng.randint(0, most)):
+                yield donor, rng.choice(values), rng.choice([*on, None])
+
+    return Records(
+        donors=[
+            Donor(
+                n,
+                rng.choice(list(Sex)),
+                rng.choice([date(1930, 5, 5) + timedelta(days=rng.randrange(30_000)), None]),
+                rng.choice([None] * 9 + [date(2015, 6, 1) + timedelta(days=rng.randrange(3000))]),
+                rng.choice(["LV001", "LV002", None]),
+            )
+            for n in range(donors)
+        ],
+        specimens=[
+            SpecimenRow(f"s{n}", donor, bank, None, rng.choice([*TYPES, None]), day, None, rng.randint(0, 4))
+            for n, (donor, bank, day) in enumerate(some(BANKS, 4))
+        ],
+        diagnoses=[DiagnosisRow(donor, code, day) for donor, code, day in some(CODES, 3)],
+        measurements=[
+            MeasurementRow(donor, code, rng.choice([None, 18.5, 29.9, 30.0, 41.2]), day)
+            for donor, code, day in some(("39156-5", "4548-4"), 3)
+        ],
+        variants=[VariantRow(0, "1", 100, "A", "T", "BRCA2"), VariantRow(1, "X", 5, "G", "GA")],
+        genotypes=[
+            GenotypeRow(rng.randint(0, 1), n, rng.randint(1, 2)) for n in range(donors) if rng.random() < 0.1
+        ],
+    )
+
+
+def consented(donors: int, seed: int = 2) -> State:
+    rng = Random(seed)
+    state = State(FORMS, TODAY)
+    state.plan_many(
+        (donor, bank, ((date.min, YES if rng.random() < 0.8 else None),))
+        for donor in range(donors)
+        for bank in BANKS
+    )
+    return state
+
+
+def has(*codes: str) -> Diagnosis:
+    return Diagnosis(frozenset(codes))
+
+
+def kept(kind: str, since: date | None = None, until: date | None = None) -> Specimen:
+    return Specimen(frozenset({kind}), Window(since, until))
+
+
+def asked(such_that: Criterion, *by: Axis, count: Count = Count.DONORS) -> Question:
+    return Question(RESEARCH, such_that, TODAY, count, by=by)
+
+
+CRITERIA: dict[str, Criterion] = {
+    "everybody": All(),
+    "a code": has("C34"),
+    "rare and dense": All((has("C34"), kept("Serum", date(2010, 1, 1)), Age(Ages(50, 70)))),
+    "dense": All((AnyOf((has("I10"), has("E11"))), Not(has("C00-C97")), kept("Plasma"))),
+    "window on both ends": kept("Serum", date(2005, 1, 1), date(2012, 1, 1)),
+    "before": Within(kept("Serum"), has("C50"), None, -365, first=True),
+    "both limits": Within(kept("Serum"), has("II"), -400, 400),
+    "measured": All((has("E11"), kept("DNA"), Measurement("39156-5", 30, window=Window(date(2010, 1, 1))))),
+    "measured dense": Measurement("39156-5", 20, 41.2, window=Window(date(2003, 1, 1), date(2019, 1, 1))),
+    "not measured": Not(Measurement("4548-4", 30)),
+    "variant": All((Variant("1", 100, "A", "T"), kept("DNA"))),
+    "region": VariantIn(chromosome="X", start=1, end=5),
+}  # fmt: skip
+QUESTIONS = [
+    *(asked(criterion) for criterion in CRITERIA.values()),
+    asked(CRITERIA["dense"], Axis.SEX),
+    asked(CRITERIA["dense"], Axis.SEX, Axis.AGE_BAND),
+    asked(CRITERIA["dense"], Axis.AGE_BAND, Axis.SEX, Axis.REGION),
+    asked(All(), Axis.BIOBANK),
+    asked(All(), Axis.SAMPLE_TYPE),
+    asked(has("I10"), Axis.SAMPLE_TYPE),
+    asked(has("C34"), Axis.AGE_BAND, Axis.BIOBANK, Axis.SAMPLE_TYPE),
+    asked(All(), Axis.DIAGNOSIS_CHAPTER, Axis.SEX),
+    asked(has("II"), Axis.YEAR, count=Count.SAMPLES),
+    asked(All(), Axis.COLLECTION, Axis.BIOBANK, count=Count.ALIQUOTS),
+]
+
+DONORS = 3000
+RECORDS = country(DONORS)
+
+
+@pytest.fixture(params=["numpy", "compiled"])
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """Both kinds of inner loops, also for small sets."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = kernels._native, kernels._asked
+    kernels.use(compiled=request.param == "compiled")
+    monkeypatch.setattr(kernels, "LEAST", 0)
+    if kernels.kind() != request.param:
+        pytest.skip("there is no C compiler")
+    yield request.param
+    kernels._native, kernels._asked = before
+
+
+def test_both_kinds_of_loops_give_the_judges_answers_over_many_donors(loops: str) -> None:
+    state = consented(DONORS)
+    judge, engine = Memory(RECORDS), Bitmap.build(Columns.of(RECORDS), state)
+    for question in QUESTIONS:
+        given = basis(state, question.purpose, TODAY)
+        assert engine.answer(question, given) == judge.answer(question, given), question
+        assert engine.attrition(question, given) == judge.attrition(question, given), question
+
+
+def test_loops_agree_bit_by_bit(loops: str) -> None:
+    rng = np.random.default_rng(3)
+    for count in (1, 7, 512, 513, 20_000):
+        a, b, c = (rng.integers(0, 2**64, count, dtype=np.uint64) for _ in range(3))
+        expected = (a | b) & ~c
+        program: list[kernels.Step] = [a, b, kernels.OR, c, kernels.AND_NOT]
+        assert np.array_equal(kernels.run(program), expected)
+        bits = np.unpackbits(expected.view(np.uint8), bitorder="little")
+        assert kernels.run_count(program) == bits.sum()
+        assert kernels.ids(expected).tolist() == np.flatnonzero(bits).tolist()
+        cuts = np.unique(np.append(rng.integers(0, 64 * count + 1, 9), [0, 64 * count]))
+        assert (
+            kernels.between(expected, cuts).tolist() == np.add.reduceat(bits, cuts[:-1], dtype=int).tolist()
+        )
+        wanted = np.unique(rng.integers(0, 64 * count, 50)).astype(np.uint32)
+        assert kernels.test(expected, wanted).tolist() == bits[wanted].astype(bool).tolist()
+
+
+# --- consent ----------------------------------------------------------------------------------------------
+
+
+def test_after_many_changes_the_index_is_what_a_new_one_would_be() -> None:
+    state = consented(DONORS)
+    columns = Columns.of(RECORDS)
+    engine = Bitmap.build(columns, state)
+    given = basis(state, RESEARCH, TODAY)
+    for question in QUESTIONS:  # so that whatever is kept is there to go stale
+        engine.answer(question, given)
+    rng = Random(4)
+    for _ in range(300):
+        state.put(rng.randrange(DONORS), rng.choice(BANKS), rng.choice([None, None, YES]))
+    anew = Bitmap.build(columns, state)
+    for question in QUESTIONS:
+        assert engine.answer(question, given) == anew.answer(question, given), question
+
+
+def test_many_changes_at_once_are_followed_too() -> None:
+    state = consented(DONORS)
+    engine = Bitmap.build(Columns.of(RECORDS), state)
+    given = basis(state, RESEARCH, TODAY)
+    assert engine.answer(asked(All()), given).whole > 0
+    state.plan_many((donor, bank, ((date.min, None),)) for donor in range(DONORS) for bank in BANKS)
+    assert engine.answer(asked(All(), Axis.BIOBANK), given) == Exact(0, {})
+
+
+def test_who_withdraws_at_one_biobank_is_counted_at_the_other() -> None:
+    records = Records(
+        donors=[Donor(1)],
+        specimens=[SpecimenRow("a", 1, "abb", type="Serum"), SpecimenRow("b", 1, "rbb", type="Serum")],
+    )
+    state = State(FORMS, TODAY)
+    engine = Bitmap.build(Columns.of(records), state)
+    question = asked(All(), Axis.BIOBANK)
+    seen = []
+    for bank, standing in (("abb", YES), ("rbb", YES), ("abb", None), ("rbb", None), ("rbb", YES)):
+        state.put(1, bank, standing)
+        seen.append(engine.answer(question, basis(state, RESEARCH, TODAY)))
+    assert seen == [
+        Exact(1, {("abb",): 1}),
+        Exact(1, {("abb",): 1, ("rbb",): 1}),
+        Exact(1, {("rbb",): 1}),
+        Exact(0, {}),
+        Exact(1, {("rbb",): 1}),
+    ]
+
+
+def test_a_basis_of_another_state_is_refused() -> None:
+    engine = Bitmap.build(Columns.of(Records(donors=[Donor(1)])), State(FORMS, TODAY))
+    other = State(FORMS, TODAY)
+    other.put(1, "abb", YES)
+    with pytest.raises(ValueError, match="another consent state"):
+        engine.answer(asked(All()), basis(other, RESEARCH, TODAY))
+
+
+def test_questions_while_consents_change_neither_stop_nor_stay_behind() -> None:
+    state = consented(DONORS)
+    engine = Bitmap.build(Columns.of(RECORDS), state)
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        try:
+            while not done.is_set():
+                for question in QUESTIONS:
+                    engine.answer(question, basis(state, RESEARCH, TODAY))
+        except BaseException as error:  # noqa: BLE001 -- told to the main thread
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for donor in range(200):
+        for bank in BANKS:
+            state.put(donor, bank, None)
+    done.set()
+    for thread in threads:
+        thread.join(60)
+    assert not failed
+    assert not any(thread.is_alive() for thread in threads)
+    given = basis(state, RESEARCH, TODAY)
+    assert engine.answer(asked(All()), given) == Memory(RECORDS).answer(asked(All()), given)
+
+
+# --- files ------------------------------------------------------------------------------------------------
+
+
+def test_an_index_is_saved_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = consented(3)
+    place = tmp_path / "index"
+    Bitmap.build(Columns.of(country(3)), state).save(place)
+    before = place.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        Bitmap.build(Columns.of(country(4)), state).save(place)
+    assert place.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["index"]
+
+
+def test_an_index_that_is_not_whole_is_refused(tmp_path: Path) -> None:
+    state = consented(3)
+    place = tmp_path / "index"
+    Bitmap.build(Columns.of(country(3)), state).save(place)
+    content = place.read_bytes()
+    for length in (0, 10, 100, len(content) // 2, len(content) - 1):
+        place.write_bytes(content[:length])
+        with pytest.raises(Damaged, match="build it anew"):
+            Bitmap.open(place, state)
+    place.write_bytes(b"TALKA-BITMAPS-0\n" + content[16:])
+    with pytest.raises(Damaged, match="no index of this version"):
+        Bitmap.open(place, state)
+    with pytest.raises(FileNotFoundError):
+        Bitmap.open(tmp_path / "none", state)
+
+
+def test_a_changed_byte_is_found_by_a_check(tmp_path: Path) -> None:
+    arrays: dict[str, Any] = {"a": np.arange(5), "b": np.empty(0, np.int32), "c": np.ones((2, 3))}
+    place = tmp_path / "arrays"
+    file.write(place, arrays)
+    read = file.read(place, check=True)
+    assert {name: array.tolist() for name, array in read.items()} == {
+        name: array.tolist() for name, array in arrays.items()
+    }
+    content = bytearray(place.read_bytes())
+    content[content.index(np.arange(5).tobytes()) + 8] ^= 1
+    place.write_bytes(bytes(content))
+    file.read(place)
+    with pytest.raises(Damaged, match="damaged in 'a'"):
+        file.read(place, check=True)
+
+
+def test_an_index_replaced_while_open_goes_on_answering(tmp_path: Path) -> None:
+    state = consented(DONORS)
+    place = tmp_path / "index"
+    Bitmap.build(Columns.of(RECORDS), state).save(place)
+    engine = Bitmap.open(place, state)
+    Bitmap.build(Columns.of(Records()), state).save(place)
+    given = basis(state, RESEARCH, TODAY)
+    for question in QUESTIONS:
+        assert engine.answer(question, given) == Memory(RECORDS).answer(question, given)
+    assert Bitmap.open(place, state).answer(asked(All()), given) == Exact(0, {})
+
+
+# --- plans ------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_begins_with_the_rarest_and_verifies_last() -> None:
+    state = consented(DONORS)
+    engine = Bitmap.build(Columns.of(RECORDS), state)
+    rows = Specimen(frozenset({"Serum"}), Window(date(2005, 1, 1), date(2012, 1, 1)))
+    measured = Measurement("39156-5", 30)
+    step = engine.explain(asked(All((measured, rows, has("I10"), has("C50")))), basis(state, RESEARCH, TODAY))
+    assert [(part.what, part.how) for part in step.parts] == [
+        ("diagnosis", "bitmap"),
+        ("diagnosis", "bitmap"),
+        ("specimen", "rows"),
+        ("measurement", "rows"),
+    ]
+    assert step.parts[0].size <= step.parts[1].size
+    assert str(step).splitlines()[0].startswith("all: in this order, up to ")
+
+
+def test_sizes_in_a_plan_are_powers_of_two() -> None:
+    state = consented(DONORS)
+    engine = Bitmap.build(Columns.of(RECORDS), state)
+    given = basis(state, RESEARCH, TODAY)
+    for question in QUESTIONS:
+        steps = [engine.explain(question, given)]
+        while steps:
+            step = steps.pop()
+            assert step.size & (step.size - 1) == 0
+            steps += step.parts
+
+
+def test_a_check_that_stands_twice_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tested: list[int] = []
+    whole = plan.RowsOfSpecimens.test
+
+    def test(self: plan.RowsOfSpecimens, ids: Any) -> Any:
+        tested.extend(ids.tolist())
+        return whole(self, ids)
+
+    monkeypatch.setattr(plan.RowsOfSpecimens, "test", test)
+    state = consented(DONORS)
+    rows = kept("Serum", date(2005, 1, 1), date(2012, 1, 1))
+    question = asked(AnyOf((All((has("I10"), rows)), All((has("E11"), rows)))))
+    given = basis(state, RESEARCH, TODAY)
+    engine = Bitmap.build(Columns.of(RECORDS), state)
+    assert engine.answer(question, given) == Memory(RECORDS).answer(question, given)
+    assert tested
+    assert len(tested) == len(set(tested))
+
+
+# --- compiled loops ---------------------------------------------------------------------------------------
+
+
+def test_without_a_compiler_numpy_does_it_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert native.load() is None
+    monkeypatch.undo()
+    monkeypatch.setenv("TALKA_KERNELS", "no")
+    assert native.load() is None
+
+
+def test_a_library_that_others_can_write_to_is_not_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if native.load() is None:
+        pytest.skip("there is no C compiler")
+    [library] = (tmp_path / "talka").iterdir()
+    library.chmod(0o777)
+    assert native.load() is None
+    library.chmod(0o700)
+    assert native.load() is not None
+    library.parent.chmod(0o777)
+    assert native.load() is None
+
+
+def test_a_source_that_does_not_compile_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = tmp_path / "broken.c"
+    source.write_text("int talka_run( {")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(native, "SOURCE", source)
+    assert native.load() is None
+    assert not (tmp_path / "talka").exists() or not list((tmp_path / "talka").iterdir())
+
+
+def test_opening_reads_no_module_that_it_does_not_need() -> None:
+    """The first answer of a new process must not wait for libraries that only importing or serving needs."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import talka_node.engines.bitmap, sys; print(*sorted(sys.modules))"],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[5], env={"PYTHONPATH": "src"},
+    )  # fmt: skip
+    loaded = set(done.stdout.split())
+    assert loaded & {"duckdb", "lxml", "starlette", "uvicorn", "datasketches", "rbcl"} == set()
