@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import ipaddress
 import json
 import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,17 +120,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else changes the keys meanwhile."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def _days(number: int, name: str) -> timedelta:
     if number < 1:
         raise ValueError(f"--{name} is a number of days, at least 1, not {number}")
@@ -175,10 +163,9 @@ def suspend(chosen: argparse.Namespace) -> Told:
 def rotate(chosen: argparse.Namespace) -> Told:
     overlap, lasts = _days(chosen.overlap, "overlap"), _days(chosen.lasts, "lasts")
     vault, now = Vault(chosen.folder), _now()
-    vault.epochs()
-    with _alone(chosen.folder):
-        vault.rotate(now, overlap, lasts)
-        Service(chosen.folder).close()  # journals the epoch
+    vault.epochs()  # tells first if this is no folder of keys
+    vault.rotate(now, overlap, lasts)
+    Service(chosen.folder).close()  # journals the epoch
     return {"epochs": [describe(epoch, now) for epoch in vault.epochs().values()]}
 
 
@@ -253,8 +240,7 @@ def serve(chosen: argparse.Namespace) -> None:
     host = ipaddress.ip_address(chosen.host)
     if not host.is_loopback and not secure:
         raise ValueError(f"{host} is not loopback: give --certificate and --certificate-key")
-    with _alone(chosen.folder):
-        service = Service(chosen.folder)
+    service = Service(chosen.folder)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     family = socket.AF_INET if host.version == 4 else socket.AF_INET6
     with socket.create_server((str(host), chosen.port), family=family, backlog=128) as listener:

@@ -214,18 +214,19 @@ class Ledger:
         signed_at: datetime,
         nonce: str,
         now: datetime,
-        epoch_ends: datetime,
+        next_epoch: datetime | None,
     ) -> Admitted:
         """Charges `count` evaluations, durably; Denied where that may not be. The signature was checked before.
 
-        `digest` is the hash of the blinded elements, `epoch_ends` when the next epoch is planned.
+        `digest` is the hash of the blinded elements, `next_epoch` when the next epoch is planned,
+        None when it is open already.
         """
         denied: Denied | None = None
         with self._transaction() as link:
             try:
                 now = _clock(link, now)
                 _once(link, node, epoch, signed_at, nonce, now)
-                return self._charge(link, node, epoch, count, digest, now, epoch_ends)
+                return self._charge(link, node, epoch, count, digest, now, next_epoch)
             except Denied as error:  # what was denied is journalled, so the transaction stands
                 denied = error
         raise denied
@@ -238,7 +239,7 @@ class Ledger:
         count: int,
         digest: bytes,
         now: datetime,
-        epoch_ends: datetime,
+        next_epoch: datetime | None,
     ) -> Admitted:
         # Suspended or given another quota since the caller looked: what holds is what stands here.
         row = link.execute("select * from nodes where name = ?", (node.name,)).fetchone()
@@ -256,11 +257,14 @@ class Ledger:
             return Admitted(node.per_day - today, node.per_epoch - in_epoch, head)
         if in_epoch + count > node.per_epoch:
             _append(link, now, Kind.DENIED, node.name, epoch, note=f"quota of the epoch, {count} asked")
+            planned = (
+                f"the next epoch is planned for {_text(next_epoch)}" if next_epoch else "a newer one is open"
+            )
             raise Denied(
                 "quota-epoch",
                 f"{count} evaluations were asked for, {max(0, node.per_epoch - in_epoch)} of {node.per_epoch} are left"
-                f" in epoch {epoch}; the next epoch is planned for {_text(epoch_ends)}, or ask the operator for more",
-                max(epoch_ends, now + timedelta(days=1)),
+                f" in epoch {epoch}; {planned}, or ask the operator for more",
+                max(next_epoch, now + timedelta(days=1)) if next_epoch else None,
             )
         if today + count > node.per_day:
             _append(link, now, Kind.DENIED, node.name, epoch, note=f"quota of the day, {count} asked")

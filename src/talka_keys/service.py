@@ -74,18 +74,27 @@ class Service:
         now = self.clock()
         self.vault.destroy_closed(now)
         epochs = self.vault.epochs().values()
+        self._journalled = {epoch.number: epoch.secret is None for epoch in epochs}
         for epoch in epochs:
             self.ledger.note_epoch(Kind.OPENED, epoch.number, epoch.public, epoch.opened)
         for epoch in epochs:
             if epoch.secret is None:
                 self.ledger.note_epoch(Kind.CLOSED, epoch.number, epoch.public, now)
 
+    def known(self) -> dict[int, Epoch]:
+        """The epochs as they are now, those that are over without their keys, and all of it journalled."""
+        epochs, now = self.vault.epochs(), self.clock()
+        over = any(each.secret and each.closes and each.closes <= now for each in epochs.values())
+        if over or self._journalled != {epoch.number: epoch.secret is None for epoch in epochs.values()}:
+            self.tidy()
+        return self.vault.epochs()
+
     async def health(self, _request: Request) -> Response:
-        newest = await run_in_threadpool(self.vault.newest)
-        return JSONResponse({"status": "ok", "suite": suite.NAME, "epoch": newest.number})
+        newest = max(await run_in_threadpool(self.known))
+        return JSONResponse({"status": "ok", "suite": suite.NAME, "epoch": newest})
 
     async def epochs(self, _request: Request) -> Response:
-        known = await run_in_threadpool(self.vault.epochs)
+        known = await run_in_threadpool(self.known)
         return JSONResponse({"epochs": [describe(epoch, self.clock()) for epoch in known.values()]})
 
     async def evaluate(self, request: Request) -> Response:
@@ -154,7 +163,7 @@ class Service:
             signed_at=signed_at,
             nonce=nonce,
             now=now,
-            epoch_ends=epoch.closes or epoch.planned_end,
+            next_epoch=None if epoch.closes else epoch.planned_end,
         )
         # Charged and on disk; from here on an answer may leave.
         try:
@@ -164,12 +173,10 @@ class Service:
         return b"".join(evaluated) + proof, admitted
 
     def _open_epoch(self, number: int, now: datetime) -> Epoch:
-        epochs = self.vault.epochs()
+        epochs = self.known()
         epoch = epochs.get(number)
         if epoch is not None and epoch.is_open(now):
             return epoch
-        if any(each.secret and each.closes and each.closes <= now for each in epochs.values()):
-            self.tidy()
         usable = ", ".join(str(each.number) for each in epochs.values() if each.is_open(now)) or "none"
         raise Denied("epoch", f"epoch {number} is not open; open now: {usable}")
 

@@ -6,11 +6,13 @@ that nodes can change over, and then its secret is destroyed: pseudonyms of that
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -53,11 +55,12 @@ class Vault:
         """A new key file with epoch 1; FileExistsError where there is one, because keys are never overwritten."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         vault = cls(folder)
-        if vault.path.exists():
-            raise FileExistsError(
-                f"{vault.path} holds keys already: use another folder, or `talka-keys rotate`"
-            )
-        vault._write({1: _new_epoch(1, now, lasts)})
+        with vault._alone():
+            if vault.path.exists():
+                raise FileExistsError(
+                    f"{vault.path} holds keys already: use another folder, or `talka-keys rotate`"
+                )
+            vault._write({1: _new_epoch(1, now, lasts)})
         return vault
 
     def epochs(self) -> dict[int, Epoch]:
@@ -82,25 +85,41 @@ class Vault:
 
     def rotate(self, now: datetime, overlap: timedelta, lasts: timedelta) -> Epoch:
         """Opens the next epoch; those before it close after `overlap`, or earlier if they were to."""
-        epochs = self.epochs()
-        for epoch in epochs.values():
-            closes = now + overlap
-            epochs[epoch.number] = replace(epoch, closes=min(epoch.closes or closes, closes))
-        opened = _new_epoch(max(epochs) + 1, now, lasts)
-        self._write(epochs | {opened.number: opened})
+        with self._alone():
+            epochs = self.epochs()
+            for epoch in epochs.values():
+                closes = now + overlap
+                epochs[epoch.number] = replace(epoch, closes=min(epoch.closes or closes, closes))
+            opened = _new_epoch(max(epochs) + 1, now, lasts)
+            self._write(epochs | {opened.number: opened})
         return opened
 
     def destroy_closed(self, now: datetime) -> list[Epoch]:
         """Destroys the secrets of epochs whose window is over; returns those epochs."""
-        epochs = self.epochs()
-        over = [
+        if not self._over(now):
+            return []
+        with self._alone():
+            over = self._over(now)
+            gone = {epoch.number: replace(epoch, secret=None) for epoch in over}
+            self._write(self.epochs() | gone)
+        return over
+
+    def _over(self, now: datetime) -> list[Epoch]:
+        return [
             epoch
-            for epoch in epochs.values()
+            for epoch in self.epochs().values()
             if epoch.secret and epoch.closes is not None and epoch.closes <= now
         ]
-        if over:
-            self._write(epochs | {epoch.number: replace(epoch, secret=None) for epoch in over})
-        return over
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time, in whatever process or thread: a lost update would be a lost key."""
+        handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def _read(self) -> dict[int, Epoch]:
         try:

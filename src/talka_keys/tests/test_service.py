@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -293,6 +294,34 @@ def test_after_rotation_both_epochs_answer_until_the_old_ones_key_is_destroyed(
     ]
 
 
+def test_in_an_epoch_that_closes_a_spent_quota_points_to_the_newer_one(service: Service, anna: Asker) -> None:
+    service.ledger.register(anna.as_node(per_epoch=1), NOON)
+    service.vault.rotate(NOON, timedelta(days=30), YEAR)
+    told = anna.ask(elements(2), epoch=1).told
+    assert (told["error"], "come_back" in told) == ("quota-epoch", False)
+    assert told["message"].endswith(
+        "1 of 1 are left in epoch 1; a newer one is open, or ask the operator for more"
+    )
+
+
+def test_rotating_in_many_threads_loses_no_key(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    turns = 12
+
+    def turn(number: int) -> bytes:
+        vault = Vault(tmp_path)
+        opened = vault.rotate(NOON, timedelta(days=1 + number), YEAR)
+        vault.destroy_closed(NOON)
+        return opened.public
+
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(turn, range(turns)))
+    epochs = Vault(tmp_path).epochs()
+    assert {epoch.public for epoch in epochs.values()} == {*opened, epochs[1].public}
+    assert len(epochs) == turns + 1
+    assert all(epoch.secret for epoch in epochs.values())
+
+
 def test_an_epoch_that_is_not_there(anna: Asker) -> None:
     assert anna.ask(elements(1), epoch=7).told["message"] == "epoch 7 is not open; open now: 1"
 
@@ -385,7 +414,7 @@ def test_two_ledgers_of_one_folder_spend_one_quota(tmp_path: Path, clock: Clock)
             signed_at=NOON,
             nonce=str(turn),
             now=NOON,
-            epoch_ends=NOON + YEAR,
+            next_epoch=NOON + YEAR,
         )
         assert admitted.left_today == 100 - 30 * (turn + 1)
     one.close()

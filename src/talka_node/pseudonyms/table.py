@@ -193,6 +193,22 @@ class Table:
             groups.setdefault(newest.get(pseudonym, pseudonym), []).append(donor)
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
+    def donors_of_person(self, epoch: int, pseudonym: bytes) -> list[int]:
+        """All donors who are the person with this pseudonym, be it of an old code or of a new one: a withdrawal that
+        names the person by it is about each of them."""
+        with self._lock:
+            self._epoch(epoch)
+            newest = _newest(self._changes(epoch))
+            person = newest.get(pseudonym, pseudonym)
+            names = [person, *(old for old, new in newest.items() if new == person)]
+            rows: list[int] = []
+            for name in names:
+                found = self._link.execute(
+                    "select donor from pseudonyms where epoch = ? and pseudonym = ?", (epoch, name)
+                )
+                rows += [row[0] for row in found]
+        return sorted(rows)
+
     def _epoch(self, epoch: int) -> tuple[bytes, Feed | None]:
         row = self._link.execute(
             "select public_key, feed, feed_head, feed_day from epochs where epoch = ?", (epoch,)

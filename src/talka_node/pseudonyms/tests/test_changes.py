@@ -67,6 +67,10 @@ def test_old_and_new_code_are_one_person_only_where_the_feed_says_so(table: Tabl
 def test_an_adoption_after_a_change_leads_to_the_newest(table: Table, namer: Namer) -> None:
     take(feed((OLD[0], NEW[0]), (NEW[0], NEW[1]), (OLD[1], NEW[1])), table, namer)
     assert table.joined(1) == [(0, 1, 10, 11)]
+    for donor in (0, 1, 10, 11):
+        assert table.donors_of_person(1, table.pseudonym(1, donor) or b"") == [0, 1, 10, 11]
+    assert table.donors_of_person(1, table.pseudonym(1, 2) or b"") == [2]
+    assert table.donors_of_person(1, bytes(32)) == []
 
 
 def test_it_is_taken_up_where_it_stopped(table: Table, namer: Namer) -> None:
