@@ -481,7 +481,8 @@ def main() -> None:
         print(f"memory {memory_mb():.0f} MB (with the data themselves)")
 
         told_state, arrays = state.frozen()
-        np.savez(folder / "state.npz", told=json.dumps(told_state), **arrays)
+        kept: dict[str, Any] = {"told": json.dumps(told_state), **arrays}
+        np.savez(folder / "state.npz", **kept)
         variants = columns.variants
         np.savez(
             folder / "site.npz",

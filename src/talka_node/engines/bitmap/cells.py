@@ -6,11 +6,11 @@ specimens of the donors found, all in one pass; a single such axis over many don
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -37,14 +37,17 @@ ANY_SPECIMEN = nodes.Specimen()
 
 # More cells than this and they are sorted rather than counted in a table.
 TABLE = 1 << 22
+# Names of all cells of a breakdown are kept from question to question if they are no more than this.
+KEPT_NAMES = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One axis: per donor or row the number of its value, and the values' names."""
+    """One axis: per donor or row the number of its value, and the values' names, which `key` tells apart."""
 
     codes: Array
     names: Sequence[str]
+    key: Hashable
 
 
 class Demography:
@@ -114,6 +117,7 @@ class Breakdown:
     def __init__(self, index: Index) -> None:
         self.index = index
         self._demography: Recent[Demography] = Recent(8)
+        self._cells: Recent[list[Cell]] = Recent(8 * KEPT_NAMES)
 
     def demography(self, at: date) -> Demography:
         return self._demography.fetch(at, lambda: Demography(self.index, at))
@@ -188,18 +192,23 @@ class Breakdown:
         return self._of_rows(question, view, found, axes)
 
     def _of_donors(self, question: Question, found: Found, axes: tuple[Axis, ...]) -> dict[Cell, int]:
+        if axes == (Axis.SEX,):
+            counts = found.between(self.index.sexes)
+            return {(name,): n for name, n in zip(SEX_NAMES, counts.tolist(), strict=True) if n}
         if Axis.REGION not in axes:
-            counts = self.demography(question.ages_at).count(found).reshape(len(SEXES), BANDS)
-            if axes == (Axis.SEX,):
-                return _named(counts.sum(axis=1), [SEX_NAMES])
+            table = self.demography(question.ages_at).count(found).reshape(len(SEXES), BANDS)
             if axes == (Axis.AGE_BAND,):
-                return _named(counts.sum(axis=0), [BAND_NAMES])
-            if axes == (Axis.SEX, Axis.AGE_BAND):
-                return _named(counts.ravel(), [SEX_NAMES, BAND_NAMES])
-            if axes == (Axis.AGE_BAND, Axis.SEX):
-                return _named(counts.T.ravel(), [BAND_NAMES, SEX_NAMES])
+                counts = table.sum(axis=0)
+                return {(name,): n for name, n in zip(BAND_NAMES, counts.tolist(), strict=True) if n}
+            if set(axes) == {Axis.SEX, Axis.AGE_BAND} and len(axes) == 2:
+                used = np.flatnonzero(table.ravel())
+                names = [
+                    Dimension(used // BANDS, SEX_NAMES, Axis.SEX),
+                    Dimension(used % BANDS, BAND_NAMES, Axis.AGE_BAND),
+                ]
+                return self._named(used, table.ravel()[used], names, [Axis.SEX, Axis.AGE_BAND], axes)
         dimensions = [self._donor_axis(axis, question.ages_at, found.ids) for axis in axes]
-        return _count(_combined(dimensions, len(found)), [each.names for each in dimensions])
+        return self._count(_combined(dimensions, len(found)), dimensions, axes, axes)
 
     def _by_bitmaps(
         self, question: Question, view: View, found: Found, axes: tuple[Axis, ...]
@@ -222,7 +231,7 @@ class Breakdown:
         else:
             names = index.specimens.type_words.words
             sets = [(MISSING, view.of_type(-1)), *((name, view.of_type(at)) for at, name in enumerate(names))]
-            if names and not names[0]:
+            if index.specimens.type_words.has_empty:
                 return None  # an empty name is a missing one: they would have to be united
         everybody = found.is_of(view.donors)
         for name, bits in sets:
@@ -239,18 +248,66 @@ class Breakdown:
         inner = sorted(axes, key=lambda axis: _ORDER[axis])
         dimensions = [self._axis(axis, question.ages_at, rows, donors) for axis in inner]
         keys = _combined(dimensions, len(rows))
-        names = [each.names for each in dimensions]
-        sizes = int(np.prod([len(each) for each in names], dtype=np.int64))
         weights = None
         if question.count is Count.DONORS:
-            keys = _distinct(donors, keys, sizes)
+            keys = _distinct(donors, keys, _size(dimensions))
         elif question.count is Count.ALIQUOTS:
             weights = self.index.specimens.aliquots[rows]
-        counted = _count(keys, names, weights)
-        if tuple(inner) == axes:
-            return counted
-        places = [inner.index(axis) for axis in axes]
-        return {tuple(cell[place] for place in places): n for cell, n in counted.items()}
+        return self._count(keys, dimensions, inner, axes, weights)
+
+    def _count(
+        self,
+        keys: Array,
+        dimensions: Sequence[Dimension],
+        inner: Sequence[Axis],
+        axes: Sequence[Axis],
+        weights: Array | None = None,
+    ) -> dict[Cell, int]:
+        """How often each key occurs, or the sum of its weights, by the names of its cell."""
+        size = _size(dimensions)
+        if size <= TABLE and weights is None:
+            counts = np.bincount(keys, minlength=size)
+            used = np.flatnonzero(counts)
+            return self._named(used, counts[used], dimensions, inner, axes)
+        used, places = np.unique(keys, return_inverse=True)
+        if weights is None:
+            return self._named(used, np.bincount(places, minlength=len(used)), dimensions, inner, axes)
+        totals = np.zeros(len(used), np.int64)
+        np.add.at(totals, places, weights)
+        kept = np.flatnonzero(totals)
+        return self._named(used[kept], totals[kept], dimensions, inner, axes)
+
+    def _named(
+        self,
+        used: Array,
+        counts: Array,
+        dimensions: Sequence[Dimension],
+        inner: Sequence[Axis],
+        axes: Sequence[Axis],
+    ) -> dict[Cell, int]:
+        """Numbers of cells, counted over the `inner` order of axes, become names in the order asked for."""
+        if not dimensions:
+            return {(): int(counts[0])} if len(counts) else {}
+        order = [inner.index(axis) for axis in axes]
+        size = _size(dimensions)
+        if size > KEPT_NAMES:
+            parts: list[list[str]] = []
+            for each in reversed(dimensions):
+                used, places = np.divmod(used, len(each.names))
+                parts.append([each.names[place] for place in places.tolist()])
+            parts.reverse()
+            cells = zip(*(parts[place] for place in order), strict=True)
+            return dict(zip(cells, counts.tolist(), strict=True))
+        key = (tuple(axes), *(each.key for each in dimensions))
+        names = self._cells.fetch(
+            key,
+            lambda: [
+                tuple(cell[place] for place in order)
+                for cell in product(*(each.names for each in dimensions))
+            ],
+            len,
+        )
+        return dict(zip(map(names.__getitem__, used.tolist()), counts.tolist(), strict=True))
 
     def _axis(self, axis: Axis, at: date, rows: Array, donors: Array) -> Dimension:
         specimens = self.index.specimens
@@ -258,22 +315,22 @@ class Breakdown:
             case Axis.YEAR:
                 return _years(wide(specimens.collected[rows]))
             case Axis.BIOBANK:
-                return _worded(specimens.biobank[rows], specimens.biobank_words)
+                return _worded(specimens.biobank[rows], specimens.biobank_words, axis)
             case Axis.COLLECTION:
-                return _worded(specimens.collection[rows], specimens.collection_words)
+                return _worded(specimens.collection[rows], specimens.collection_words, axis)
             case Axis.SAMPLE_TYPE:
-                return _worded(specimens.type[rows], specimens.type_words)
+                return _worded(specimens.type[rows], specimens.type_words, axis)
             case _:
                 return self._donor_axis(axis, at, donors)
 
     def _donor_axis(self, axis: Axis, at: date, donors: Array) -> Dimension:
         match axis:
             case Axis.SEX:
-                return Dimension(self.demography(at).table[donors] // BANDS, SEX_NAMES)
+                return Dimension(self.demography(at).table[donors] // BANDS, SEX_NAMES, axis)
             case Axis.AGE_BAND:
-                return Dimension(self.demography(at).table[donors] % BANDS, BAND_NAMES)
+                return Dimension(self.demography(at).table[donors] % BANDS, BAND_NAMES, axis)
             case Axis.REGION:
-                return _worded(self.index.region[donors], self.index.region_words)
+                return _worded(self.index.region[donors], self.index.region_words, axis)
         raise ValueError(f"{axis} is no axis of donors")
 
 
@@ -283,23 +340,28 @@ _ORDER = {axis: place for place, axis in enumerate(
 )}  # fmt: skip
 
 
-def _worded(codes: Array, vocabulary: Vocabulary) -> Dimension:
+def _worded(codes: Array, vocabulary: Vocabulary, axis: Axis) -> Dimension:
     """Missing is the first name; an empty word is as good as missing."""
-    words = vocabulary.words
-    if words and not words[0]:
-        return Dimension(np.maximum(codes.astype(np.int64), 0), [MISSING, *words[1:]])
-    return Dimension(codes.astype(np.int64) + 1, [MISSING, *words])
+    codes = codes.astype(np.int64)
+    return Dimension(np.maximum(codes, 0) if vocabulary.has_empty else codes + 1, vocabulary.names, axis)
 
 
 def _years(days: Array) -> Dimension:
     years, _ = calendar(days)
     known = days != NO_DATE
     if not known.any():
-        return Dimension(np.zeros(len(days), np.int64), [MISSING])
+        return Dimension(np.zeros(len(days), np.int64), [MISSING], Axis.YEAR)
     first = int(years[known].min())
     last = int(years[known].max())
     codes = np.where(known, years.astype(np.int64) - first + 1, 0)
-    return Dimension(codes, [MISSING, *map(str, range(first, last + 1))])
+    return Dimension(codes, [MISSING, *map(str, range(first, last + 1))], (Axis.YEAR, first, last))
+
+
+def _size(dimensions: Sequence[Dimension]) -> int:
+    size = 1
+    for each in dimensions:
+        size *= len(each.names)
+    return size
 
 
 def _combined(dimensions: Sequence[Dimension], count: int) -> Array:
@@ -320,32 +382,3 @@ def _distinct(donors: Array, keys: Array, sizes: int) -> Array:
         return keys
     once: Array = keys[np.append(True, pairs[1:] != pairs[:-1])]
     return once
-
-
-def _count(keys: Array, names: Sequence[Sequence[str]], weights: Array | None = None) -> dict[Cell, int]:
-    sizes = int(np.prod([len(each) for each in names], dtype=np.int64))
-    if sizes <= TABLE and weights is None:
-        return _named(np.bincount(keys, minlength=sizes), names)
-    used, places = np.unique(keys, return_inverse=True)
-    if weights is None:
-        totals = np.bincount(places, minlength=len(used))
-    else:
-        totals = np.zeros(len(used), np.int64)
-        np.add.at(totals, places, weights)
-    return _cells(used, totals, names)
-
-
-def _named(counts: Array, names: Sequence[Sequence[str]]) -> dict[Cell, int]:
-    """From a table of all cells, in order."""
-    used = np.flatnonzero(counts)
-    return _cells(used, counts[used], names)
-
-
-def _cells(used: Array, counts: Array, names: Sequence[Sequence[str]]) -> dict[Cell, int]:
-    if not names:
-        return {(): int(counts[0])} if len(counts) and counts[0] else {}
-    parts: list[list[str]] = []
-    for each in reversed(names):
-        used, places = np.divmod(used, len(each))
-        parts.append([each[place] for place in places.tolist()])
-    return {cell: n for cell, n in zip(zip(*reversed(parts), strict=True), counts.tolist(), strict=True) if n}

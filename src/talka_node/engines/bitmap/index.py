@@ -18,6 +18,7 @@ from talka_node.columns import NO_DATE
 from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import Bits, Words, bitmap
 from talka_node.engines.bitmap.build import LIMITS, Arrays, Order, Span
+from talka_query.ages import MISSING
 
 Array = npt.NDArray[Any]
 Value = TypeVar("Value")
@@ -83,6 +84,15 @@ class Vocabulary:
     def words(self) -> list[str]:
         found: list[str] = json.loads(self._told.tobytes())
         return found
+
+    @cached_property
+    def has_empty(self) -> bool:
+        return bool(self.words) and not self.words[0]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What cells are called, "?" first: an empty word is as good as a missing one."""
+        return [MISSING, *(self.words[1:] if self.has_empty else self.words)]
 
     def find(self, word: str) -> int | None:
         place = bisect_left(self.words, word)
@@ -315,9 +325,9 @@ class Dead:
         self.latest = int(self.died.max()) if len(self.ids) else NO_DATE
         self.bits = Bits.of(index.words, bitmap(self.ids))
         born = index.born[self.ids]
-        year, place = index.birthday
+        year, place = calendar(born)
         year_on, place_on = calendar(self.died)
-        years = year_on - year[self.ids] - (place_on < place[self.ids])
+        years = year_on - year - (place_on < place)
         # Complete years at death; -1 where there are none.
         self.age = np.where((born != NO_DATE) & (self.died >= born), years, -1).astype(np.int32)
         self._words = index.words

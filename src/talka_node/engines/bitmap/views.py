@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talka_node.consent import Basis, Change, State
+from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import Bits, bitmap
 from talka_node.engines.bitmap.build import LIMITS
 from talka_node.engines.bitmap.index import Index, Recent
@@ -85,10 +86,16 @@ class Views:
         donor, bank = specimens.donor, specimens.biobank
         if not len(donor):
             return np.empty(0, np.uint16)
-        # Specimens lie in runs of one donor and biobank: one look into the state per run.
-        begin = np.flatnonzero(np.append(True, (donor[1:] != donor[:-1]) | (bank[1:] != bank[:-1])))
+        # Specimens lie in runs of one donor and biobank: one look into the state per run, in the state's own order.
+        starts = np.append(True, (donor[1:] != donor[:-1]) | (bank[1:] != bank[:-1]))
+        begin = np.flatnonzero(starts)
+        runs = np.append(np.int64(0), np.cumsum(starts))[specimens.rows]  # before each donor's first
+        by_number = self.index.arrays["donor.ordinals"]
+        order = kernels.expand(runs[by_number], np.diff(runs)[by_number])
+        first = begin[order]
         banks = self.state.codes_of(specimens.biobank_words.words)
-        held = self.state.classes_of(self.index.number[donor[begin]], banks[bank[begin]])
+        held = np.empty(len(begin), np.uint16)
+        held[order] = self.state.classes_of(self.index.number[donor[first]], banks[bank[first]])
         return np.repeat(held, np.diff(np.append(begin, len(donor))))
 
     def known_classes(self) -> Array | None:

@@ -151,7 +151,7 @@ QUESTIONS = [
     asked(All(), Axis.COLLECTION, Axis.BIOBANK, count=Count.ALIQUOTS),
 ]
 
-DONORS = 3000
+DONORS = 1000
 RECORDS = country(DONORS)
 
 
