@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,7 @@ create table if not exists changes (
     epoch integer not null references epochs, sequence integer not null, old blob not null, new blob not null,
     primary key (epoch, old)
 ) strict, without rowid;
+create index if not exists changes_back on changes (epoch, new);
 create table if not exists projects (
     project text primary key, epoch integer not null references epochs, feed integer not null, key blob not null
 ) strict, without rowid;
@@ -198,16 +200,20 @@ class Table:
         names the person by it is about each of them."""
         with self._lock:
             self._epoch(epoch)
-            newest = _newest(self._changes(epoch))
-            person = newest.get(pseudonym, pseudonym)
-            names = [person, *(old for old, new in newest.items() if new == person)]
-            rows: list[int] = []
-            for name in names:
-                found = self._link.execute(
-                    "select donor from pseudonyms where epoch = ? and pseudonym = ?", (epoch, name)
+            # Step by step, not by reading all changes: this stands between a withdrawal and its receipt.
+            while row := self._step("select new from changes where epoch = ? and old = ?", epoch, pseudonym):
+                [pseudonym] = row
+            donors, names = [], [pseudonym]
+            while names:
+                name = names.pop()
+                donors += self._step(
+                    "select donor from pseudonyms where epoch = ? and pseudonym = ?", epoch, name
                 )
-                rows += [row[0] for row in found]
-        return sorted(rows)
+                names += self._step("select old from changes where epoch = ? and new = ?", epoch, name)
+        return sorted(donors)
+
+    def _step(self, query: str, epoch: int, pseudonym: bytes) -> list[Any]:
+        return [row[0] for row in self._link.execute(query, (epoch, pseudonym))]
 
     def _epoch(self, epoch: int) -> tuple[bytes, Feed | None]:
         row = self._link.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -230,6 +231,14 @@ def forms_of(text: str) -> Iterator[bytes]:
         yield int(plain).to_bytes(8, "big")
 
 
+def keyed_forms_of(text: str, keys: list[bytes]) -> Iterator[bytes]:
+    for key in keys:
+        for written in (text, text.replace("-", "")):
+            digest = hmac.digest(key, written.encode(), "sha256")
+            yield digest[:16]
+            yield digest[:16].hex().encode()
+
+
 def test_no_code_is_found_in_anything_that_was_written(
     server: KeyServer,
     table: Table,
@@ -275,8 +284,11 @@ def test_no_code_is_found_in_anything_that_was_written(
     assert {"identity.db", "keys.json", "ledger.db"} <= {path.name for path in files}
     written = b"\n".join(path.read_bytes() for path in files)
     written += "\n".join([caplog.text, output.out, output.err, *errors, *told.values(), repr(namer)]).encode()
+    # What an attacker with the node's own files has for keys, tried on every code as a keyed hash.
+    project_keys = [key for [key] in table._link.execute("select key from projects")]
+    found = [*project_keys, namer.public_key, keys.vault.newest().public]
     for text in [*TEXTS, invented.new(7), bad]:
-        for form in forms_of(text):
+        for form in (*forms_of(text), *keyed_forms_of(text, found)):
             assert form not in written, form
     assert (tmp_path / "node" / "identity.db").stat().st_mode & 0o777 == 0o600
 

@@ -9,6 +9,7 @@ import pickle
 import traceback
 from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from talka_node.pseudonyms import personal
 from talka_node.pseudonyms.personal import Code, Kind, Reason, Refused
 from talka_node.pseudonyms.tests import invented
+from talka_node.synth import personal as synthetic
 
 pytestmark = pytest.mark.once
 
@@ -173,3 +175,11 @@ def test_a_wiped_code_is_gone() -> None:
     assert code.born is None
     with pytest.raises(ValueError, match="was wiped; read it anew"):
         _ = code.digits
+
+
+def test_the_synthetic_country_has_codes_of_both_kinds() -> None:
+    numbers = np.arange(0, synthetic.MOST, 99_991)
+    for invent, kind in ((synthetic.old, Kind.OLD), (synthetic.new, Kind.NEW)):
+        reading = personal.read_all(enumerate(invent(numbers).tolist()))
+        assert reading.quarantined == []
+        assert {code.kind for _, code in reading.codes} == {kind}
