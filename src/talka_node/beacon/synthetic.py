@@ -28,7 +28,7 @@ from talka_node.records import (
     SpecimenRow,
     VariantRow,
 )
-from talka_query.nodes import All, Count, Question, Sex, Specimen, Variant, VariantIn
+from talka_query.nodes import All, Count, Purpose, Question, Sex, Specimen, Variant, VariantIn
 
 LEAST, ROUNDING = 5, 5  # as a node's policy would have it at the least
 PEOPLE = 240
@@ -73,6 +73,7 @@ class Synthetic:
     def __init__(self, about: About) -> None:
         keeps = about.keeps | {Entry.RUN, Entry.ANALYSIS}
         self._about = replace(about, environment="test", keeps=keeps)
+        self._bases: dict[tuple[Purpose, int, date], Basis] = {}
 
     def about(self) -> About:
         return self._about
@@ -109,9 +110,7 @@ class Synthetic:
             return Told(False, 0, LEAST)
         whole = len(donors)
         if question.count is not Count.DONORS:
-            whole = sum(
-                self._engines[donor].answer(question, self._basis(question)).whole for donor in donors
-            )
+            whole = sum(self._count(question, donor) for donor in donors)
         count = None if entry is Entry.VARIANT else ROUNDING * round(whole / ROUNDING)
         return Told(True, count, LEAST, ROUNDING // 2)
 
@@ -144,11 +143,13 @@ class Synthetic:
         return people()
 
     @cached_property
-    def _state(self) -> State:
-        state = State(examples())
-        for donor in self._records.donors:
-            state.put(donor.donor, "test", Standing.of("invented-broad", 2, *CONSENTED))
-        return state
+    def _states(self) -> dict[int, State]:
+        """Each donor's consent by itself, as the records: an engine asked about one person looks at no other."""
+        forms = examples()
+        states = {donor.donor: State(forms) for donor in self._records.donors}
+        for donor, state in states.items():
+            state.put(donor, "test", Standing.of("invented-broad", 2, *CONSENTED))
+        return states
 
     @cached_property
     def _apart(self) -> dict[int, Records]:
@@ -163,13 +164,21 @@ class Synthetic:
     def _engines(self) -> dict[int, Memory]:
         return {donor: Memory(records) for donor, records in self._apart.items()}
 
-    def _basis(self, question: Question) -> Basis:
-        return basis(self._state, question.purpose, datetime.now(UTC).date())
+    def _basis(self, purpose: Purpose, donor: int) -> Basis:
+        key = (purpose, donor, datetime.now(UTC).date())
+        if key not in self._bases:
+            if len(self._bases) > 4 * PEOPLE:  # another day, or many purposes
+                self._bases.clear()
+            self._bases[key] = basis(self._states[donor], purpose, key[2])
+        return self._bases[key]
+
+    def _count(self, question: Question, donor: int, engine: Memory | None = None) -> int:
+        engine = self._engines[donor] if engine is None else engine
+        return engine.answer(question, self._basis(question.purpose, donor)).whole
 
     def _donors(self, question: Question) -> list[int]:
         asked = replace(question, count=Count.DONORS, samples=Specimen(), by=())
-        permitted = self._basis(question)
-        return [donor for donor, engine in self._engines.items() if engine.answer(asked, permitted).whole]
+        return [donor for donor in self._engines if self._count(asked, donor)]
 
     # --- documents ---
 
@@ -202,7 +211,7 @@ class Synthetic:
         """Whether this one sample counts, asked of the engine as if it were the donor's only one."""
         alone = Memory(Records(donors=of.donors, specimens=[row]))
         asked = replace(question, such_that=question.samples, count=Count.SAMPLES, by=())
-        return bool(alone.answer(asked, self._basis(question)).whole)
+        return bool(self._count(asked, row.donor, alone))
 
     def _individual(self, rows: Records) -> Document:
         return documents.individual(
@@ -228,7 +237,7 @@ class Synthetic:
     def _reads(self, row: VariantRow, genotype: GenotypeRow, of: Records, about: Question) -> bool:
         """Whether this one variant fits, asked of the engine as if it were all that the donor carries."""
         alone = Memory(Records(donors=of.donors, variants=[row], genotypes=[genotype]))
-        return bool(alone.answer(about, self._basis(about)).whole)
+        return bool(self._count(about, genotype.donor, alone))
 
 
 def _name(donor: int) -> str:
