@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from talka_node.synth import genome, lists, vcf
 from talka_node.synth.country import CODES, Array, Plan, bank_names, draw, local, sequenced
@@ -78,6 +79,7 @@ def generate(
     _register(folder / "register.csv", plan)
     _forms(folder / "forms")
     _policy(folder / "policy.yaml", plan)
+    _catalogue(folder / "catalogue.yaml", names)
     _about(folder / "country.json", plan, names, written)
     return written
 
@@ -148,6 +150,30 @@ def _policy(path: Path, plan: Plan) -> None:
         *(f"  {code}: {{people: {plan.persons * share // whole}}}" for code, share in lists.REGIONS.items()),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _catalogue(path: Path, names: list[str]) -> None:
+    """What a node of these biobanks publishes of itself."""
+    procedures = {code for codes in lists.PROCEDURES.values() for code, _ in codes}
+    told = {
+        "organisation": {
+            "id": "lv.example.synthetic",
+            "name": "Izdomāta slimnīca",
+            "url": "https://slimnica.example",
+        },
+        "beacon": "lv.example.synthetic.node",
+        "biobanks": {name: f"Izdomāta biobanka {name[-2:]}" for name in names},
+        "collections": {
+            f"{name}:collection:{each}": f"Izdomāta kolekcija {each} {name[-2:]}"
+            for name in names
+            for each in lists.COLLECTIONS
+        },
+        "cohorts": {name: name for name in lists.COHORTS},
+        "regions": dict(lists.REGION_NAMES),
+        "procedures": {code: code for code in sorted(procedures)},
+        "genes": list(lists.GENES),
+    }
+    path.write_text(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 def _about(path: Path, plan: Plan, names: list[str], written: dict[str, int]) -> None:

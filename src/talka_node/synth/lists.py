@@ -13,6 +13,10 @@ from dataclasses import dataclass
 
 # NUTS 3 region (2021 edition) -> thousands of inhabitants: Rīga, Pierīga, Vidzeme, Zemgale, Kurzeme, Latgale.
 REGIONS = {"LV006": 615, "LV007": 374, "LV008": 183, "LV009": 228, "LV003": 234, "LV005": 255}
+REGION_NAMES = {
+    "LV006": "Rīga", "LV007": "Pierīga", "LV008": "Vidzeme", "LV009": "Zemgale", "LV003": "Kurzeme",
+    "LV005": "Latgale",
+}  # fmt: skip
 
 # First age of a five-year band -> share of inhabitants in percent, and the share of women in it.
 AGES = {

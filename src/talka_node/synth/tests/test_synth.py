@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from talka_node import catalogue, disclosure
 from talka_node.codes import icd10
 from talka_node.columns import NO_DATE, day
 from talka_node.consent import Forms
@@ -137,6 +138,18 @@ def test_specimens_keep_their_aliquots_in_two_freezers(country: tuple[Path, dict
     ]
     several = [found for found, each in zip(freezers, specimens, strict=True) if len(each["container"]) > 1]
     assert 0.9 < sum(len(found) == 2 for found in several) / len(several) < 1
+
+
+def test_a_node_takes_its_rules_and_its_catalogue(country: tuple[Path, dict[str, int]]) -> None:
+    policy = disclosure.read(country[0] / "policy.yaml")
+    assert policy.inhabitants == SMALL.persons
+    known = catalogue.read(country[0] / "catalogue.yaml")
+    assert known.regions == set(policy.regions) == set(lists.REGIONS)
+    assert known.biobanks == {"LV-SYNTH-01", "LV-SYNTH-02"}
+    used = {row["collection"] for row in table(country[0] / "LV-SYNTH-01/csv/samples.csv")}
+    assert used <= known.collections
+    assert known.genes == set(lists.GENES)
+    assert set(CODES.loinc) <= known.measures
 
 
 def test_the_node_understands_the_consent_forms(country: tuple[Path, dict[str, int]]) -> None:
