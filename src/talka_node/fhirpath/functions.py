@@ -462,7 +462,7 @@ def _converts(name: str, convert: Callable[[Any], Any], ask: bool) -> Callable[.
             return EMPTY
         found = convert(bare(value))
         if unit and found is not None and found.unit != text_of(unit[0], name):
-            found = None  # there are no conversions between units here
+            found = None  # only what already has the unit asked for
         return said(found is not None) if ask else EMPTY if found is None else [found]
 
     return conversion

@@ -10,7 +10,10 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Any
+
+from talka_node.codes import units
 
 
 class NotAMoment(ValueError):
@@ -37,6 +40,8 @@ CALENDAR = {
 }
 _UCUM = {"a": "year", "mo": "month", "wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second"}
 _UCUM |= {"ms": "millisecond"}
+# A calendar year or month has no fixed length, so that it is not comparable with UCUM's; the others are the same.
+_DEFINITE = {word: code for code, word in _UCUM.items() if word not in ("year", "month")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,9 +261,15 @@ def bare(value: Any) -> Any:
     return value.value if type(value) is Typed else value
 
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+
+
 def number(value: Any) -> int | Decimal | None:
-    """The value as an exact number; None if it is none."""
-    value = bare(value)
+    """The value as an exact number; None if it is none. FHIR R5 writes an integer64 as text."""
+    if type(value) is Typed:
+        if value.type == "integer64" and type(value.value) is str and _WHOLE.fullmatch(value.value):
+            return int(value.value)
+        value = value.value
     kind = type(value)
     if kind is int or kind is Decimal:
         plain: int | Decimal = value
@@ -315,7 +326,7 @@ def equal(left: Any, right: Any) -> bool | None:
         return _same(here, there) if here and there else False
     if type(one) is bool or type(two) is bool:
         return one is two
-    here_n, there_n = number(one), number(two)
+    here_n, there_n = number(left), number(right)
     if here_n is not None and there_n is not None:
         return here_n == there_n
     if type(one) is Moment or type(two) is Moment:
@@ -325,8 +336,8 @@ def equal(left: Any, right: Any) -> bool | None:
         here_q, there_q = quantity(_as_quantity(one)), quantity(_as_quantity(two))
         if here_q is None or there_q is None:
             return False
-        same_unit = _unit(here_q.unit) == _unit(there_q.unit)
-        return here_q.value == there_q.value if same_unit else None
+        amounts = _amounts(here_q, there_q)
+        return None if amounts is None else amounts[0] == amounts[1]
     if isinstance(one, dict) and isinstance(two, dict):
         return one.keys() == two.keys() and all(equal(one[key], two[key]) is True for key in one)
     if isinstance(one, list) and isinstance(two, list):
@@ -347,8 +358,20 @@ def _as_quantity(value: Any) -> Any:
     return value if plain is None else Quantity(Decimal(plain))
 
 
-def _unit(unit: str) -> str:
-    return _UCUM.get(unit, unit)
+def _amounts(one: Quantity, two: Quantity) -> tuple[Fraction, Fraction] | None:
+    """Both amounts in one unit, exactly; None if they measure different things or a unit is not known."""
+    here, there = _DEFINITE.get(one.unit, one.unit), _DEFINITE.get(two.unit, two.unit)
+    if here == there:
+        return Fraction(one.value), Fraction(two.value)
+    try:
+        first, second = units.parse(here), units.parse(there)
+    except units.BadUnit:
+        return None
+    if first.powers != second.powers:
+        return None
+    return tuple(  # type: ignore[return-value]  # two of them
+        (Fraction(each.value) + unit.offset) * unit.factor for each, unit in ((one, first), (two, second))
+    )
 
 
 def equivalent(left: Any, right: Any) -> bool:
@@ -376,7 +399,7 @@ def _exponent(value: int | Decimal) -> int:
 def compare(left: Any, right: Any) -> int | None:
     """-1, 0 or 1; None where it cannot be told. Raises Unfit for values of unlike kinds."""
     one, two = bare(left), bare(right)
-    here, there = number(one), number(two)
+    here, there = number(left), number(right)
     if here is not None and there is not None:
         return (here > there) - (here < there)
     texts = type(one) is str and type(two) is str
@@ -388,9 +411,8 @@ def compare(left: Any, right: Any) -> int | None:
             return int(one > two) - int(one < two)
     here_q, there_q = quantity(_as_quantity(one)), quantity(_as_quantity(two))
     if here_q and there_q:
-        if _unit(here_q.unit) != _unit(there_q.unit):
-            return None
-        return (here_q.value > there_q.value) - (here_q.value < there_q.value)
+        amounts = _amounts(here_q, there_q)
+        return None if amounts is None else (amounts[0] > amounts[1]) - (amounts[0] < amounts[1])
     raise Unfit(f"{kind_of(left)} cannot be compared with {kind_of(right)}")
 
 

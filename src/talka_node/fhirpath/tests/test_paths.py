@@ -128,7 +128,14 @@ def values(path: str, resource: Any = ANNA) -> list[Any]:
         ("deceased < @2020-02-29T11", []),
         ("@T10:30 < @T11:00", [True]),
         (f"{WEIGHT} > 70 'kg'", [True]),
-        (f"{WEIGHT} > 70 'g'", []),
+        (f"{WEIGHT} > 70000 'g'", [True]),
+        (f"{WEIGHT} = 70500 'g'", [True]),
+        (f"{WEIGHT} > 70 'L'", []),
+        (f"{WEIGHT} > 70 'stone'", []),
+        ("1 'Cel' < 300 'K'", [True]),
+        ("1 week = 7 days", [True]),
+        ("90 minutes > 1 'h'", [True]),
+        ("1 year > 1 'd'", []),
         ("'Anna' in name.given", [True]),
         ("name.given contains 'Bruno'", [False]),
         ("{} in name.given", []),
@@ -284,6 +291,13 @@ def test_refused_when_run(path: str, why: str) -> None:
 def test_constants_stand_for_values() -> None:
     assert compile_path("name.where(use = %use).family", {"use": "official"})(ANNA) == ["Paraugs"]
     assert compile_path("%`odd name` + 1", {"odd name": 1})(ANNA) == [2]
+
+
+def test_long_whole_numbers_may_be_text() -> None:
+    basic = {"resourceType": "Basic", "valueInteger64": "9007199254740993"}
+    assert compile_path(
+        "value = %n and value > 9007199254740992 and value + 1 > %n", {"n": 9007199254740993}
+    )(basic) == [True]
 
 
 def test_only_boundaries_need_numbers_as_written() -> None:
