@@ -255,6 +255,7 @@ def serve(chosen: argparse.Namespace) -> None:
             lifespan="off",
             server_header=False,
             timeout_keep_alive=30,
+            limit_concurrency=100,
             ssl_certfile=chosen.certificate,
             ssl_keyfile=chosen.certificate_key,
         )

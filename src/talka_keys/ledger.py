@@ -174,6 +174,11 @@ class Ledger:
                 f" a node that may ask so many could find out who everybody is; give at most {most}"
             )
         with self._transaction() as link:
+            twin = link.execute(
+                "select name from nodes where public_key = ? and name != ?", (node.public_key, node.name)
+            ).fetchone()
+            if twin:  # two names would have two quotas
+                raise ValueError(f"this public key is {twin[0]}'s; a node has a key of its own")
             link.execute(
                 "insert into nodes values (?, ?, ?, ?, ?, 0) on conflict (name) do update set public_key ="
                 " excluded.public_key, donors = excluded.donors, per_day = excluded.per_day, per_epoch ="

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,7 @@ STATUS = {
     "quota-day": 429,
     "quota-epoch": 429,
     "clock": 503,
+    "storage": 503,
 }
 
 
@@ -105,6 +107,12 @@ class Service:
             if denied.code not in ("request", "signature"):
                 log.warning("refused: %s", denied.code)
             return _refusal(denied, self.clock())
+        except sqlite3.Error as error:  # the disk is full, say: what cannot be charged is not evaluated
+            log.error("the ledger cannot be written: %s", error)
+            message = (
+                "the key server cannot write its ledger, so nothing is evaluated; its operator must make room"
+            )
+            return _refusal(Denied("storage", message), self.clock())
         return Response(
             answer,
             media_type="application/octet-stream",

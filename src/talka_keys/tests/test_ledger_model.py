@@ -20,7 +20,7 @@ pytestmark = pytest.mark.once
 
 DAWN = datetime(2000, 1, 1, tzinfo=UTC)
 NODES = {
-    name: Node(name, bytes(32), donors=10, per_day=per_day, per_epoch=per_epoch)
+    name: Node(name, name.encode().ljust(32), donors=10, per_day=per_day, per_epoch=per_epoch)
     for name, per_day, per_epoch in (("anna", 12, 30), ("bruno", 7, 100))
 }
 

@@ -230,6 +230,25 @@ def test_a_registration_that_is_wrong_is_refused(
         service.ledger.register(replace(anna.as_node(), **wrong), NOON)  # type: ignore[arg-type]
 
 
+def test_one_key_has_one_quota(service: Service, anna: Asker) -> None:
+    with pytest.raises(ValueError, match="this public key is anna's; a node has a key of its own"):
+        service.ledger.register(replace(anna.as_node(), name="bruno"), NOON)
+
+
+def test_with_a_full_disk_nothing_is_evaluated(service: Service, anna: Asker) -> None:
+    service.ledger.register(anna.as_node(donors=1000, per_day=1000, per_epoch=1000), NOON)
+    [size] = service.ledger._link.execute("pragma page_count").fetchone()
+    service.ledger._link.execute(f"pragma max_page_count = {size}")
+    answered = 0
+    while (reply := anna.ask(elements(1))).status == 200:
+        answered += 1
+    assert (reply.status, reply.told["error"]) == (503, "storage")
+    charged = [row.evaluations for row in service.ledger.journal(Kind.EVALUATED)]
+    assert sum(charged) == answered
+    service.ledger._link.execute("pragma max_page_count = 100000")
+    assert service.ledger.findings() == []
+
+
 # --- alarms -------------------------------------------------------------------------------------------------
 
 
