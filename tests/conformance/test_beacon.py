@@ -155,7 +155,6 @@ def test_answers_of_a_node(beacon: Client) -> None:
         ("/genomicVariations", 404),
         ("/individuals/x/datasets", 404),
         ("/individuals?requestedGranularity=record", 401),
-        ("/individuals/x", 401),
         ("/individuals?filters=ICD9:162", 400),
         ("/g_variants?aminoacidChange=V600E", 400),
         ("/datasets/none", 404),

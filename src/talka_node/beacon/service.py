@@ -41,6 +41,10 @@ NO_VISA = (
     "ask for requestedGranularity boolean or count"
 )
 OPEN = Purpose(Use.BIOMEDICAL, AskerKind.ACADEMIC)
+ONE = (
+    "one person is fewer than may be told, so this says nothing about the id; records need a visa and "
+    "requestedGranularity record"
+)
 HANDOVER = {"id": "talka:access-request", "label": "Request for access"}
 
 
@@ -258,21 +262,32 @@ class _Beacon:
     async def entries(self, http: HttpRequest, kind: Kind, of: tuple[Entry, str] | None) -> Response:
         """Individuals, samples, variants, runs or analyses; `of`: one of them, or those that belong to one entry."""
         asked = await self.read(http)
+        if of is not None and of[0] is Entry.VARIANT and not variants.is_id(of[1]):
+            return self.counted(http, asked, kind.entry, Told(False, note=variants.HOW_AN_ID_LOOKS))
         question = self.question(asked, kind.entry, of)
         personal = of is not None and of[0] not in (Entry.VARIANT, Entry.DATASET, Entry.COHORT)
-        if asked.granularity is Granularity.RECORD or personal:
+        if asked.granularity is Granularity.RECORD or (personal and asked.visa is not None):
             if asked.visa is None:
-                # Whether there is a person's record of that id is itself a record.
-                raise Refused(f"what belongs to one id is a record; {NO_VISA}" if personal else NO_VISA, 401)
+                raise Refused(NO_VISA, 401)
             return await self.recorded(http, asked, kind.entry, question, of, asked.visa)
+        return self.counted(http, asked, kind.entry, await self.told(asked, kind, question, of, personal))
+
+    async def told(
+        self, asked: _Asked, kind: Kind, question: Question, of: tuple[Entry, str] | None, personal: bool
+    ) -> Told:
+        """Whether and how many. What needs no question, because it is published or never told, is not asked."""
+        if personal:
+            return Told(False, note=ONE)
         if kind.entry not in asked.source.about().keeps:
-            return self.counted(http, asked, kind.entry, Told(False, 0))
+            return Told(False, 0, note=f"this node keeps no {kind.path}")
         if kind.entry is Entry.VARIANT and not asked.request.test and not _names_variant(question):
-            # That the node keeps variants at all is published; who carries "some variant" is no question.
-            if _parts(question):
+            if asked.request.filters:
                 raise BadRequest("g_variants: filters need a variant to go with; name one, a range or a gene")
-            return self.counted(http, asked, kind.entry, Told(True))
-        return self.counted(http, asked, kind.entry, await asked.source.ask(kind.entry, question))
+            within = None if of is None else self.group(asked.source, *of)
+            return Told(
+                within is None or within.variants, note="that there are variants; name one, a range or a gene"
+            )
+        return await asked.source.ask(kind.entry, question)
 
     def question(self, asked: _Asked, entry: Entry, of: tuple[Entry, str] | None) -> Question:
         """The one question that the request's filters, parameters and path ask together."""
@@ -346,7 +361,12 @@ class _Beacon:
         if many:
             summary["numTotalResults"] = told.count
         body: dict[str, Any] = {"meta": self.meta(asked, entry, granularity), "responseSummary": summary}
-        info = {"minimumCell": told.least, "within": told.within, "moved": list(told.moved)}
+        info = {
+            "minimumCell": told.least,
+            "within": told.within,
+            "moved": list(told.moved),
+            "note": told.note,
+        }
         if info := {name: value for name, value in info.items() if value}:
             body["info"] = info
         return _json(body | self.handovers(told.exists))

@@ -54,13 +54,15 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A published part of the node, usually a collection. `holds`: who, or which samples, belong to it."""
+    """A published part of the node, usually a collection. `holds`: who, or which samples, belong to it; `variants`:
+    whether it is known to have variants read, which is published rather than asked."""
 
     id: str
     name: str
     holds: Criterion
     description: str = ""
     duo: tuple[str, ...] = ()
+    variants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Cohort:
     id: str
     name: str
     kind: str = "study-defined"
+    variants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Told:
     """What may be told of a question. `exists`: at least `least` donors. `count` is None where only that is told.
 
     `within`: a told count lies within so much of the truth nearly always. `moved`: where the question that was answered
-    differs from the one asked, because the node answers on a coarser grid.
+    differs from the one asked, because the node answers on a coarser grid. `note`: what else a reader should know.
     """
 
     exists: bool
@@ -99,6 +102,7 @@ class Told:
     least: int | None = None
     within: int | None = None
     moved: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,11 +145,17 @@ def id_of(variant: Variant) -> str:
     return f"{variant.chromosome}-{variant.position}-{variant.reference}-{variant.alternate}"
 
 
+HOW_AN_ID_LOOKS = "the id of a variant is written as 17-43045703-G-A: chromosome, position from 1, bases"
+
+
+def is_id(text: str) -> bool:
+    found = _ID.fullmatch(text)
+    return found is not None and found[1] in CHROMOSOMES
+
+
 def of_id(text: str) -> Variant:
     """The variant of an id. Raises BadRequest."""
     found = _ID.fullmatch(text)
     if found is None or found[1] not in CHROMOSOMES:
-        raise BadRequest(
-            "the id of a variant is written as 17-43045703-G-A: chromosome, position from 1, bases", 404
-        )
+        raise BadRequest(HOW_AN_ID_LOOKS, 404)
     return Variant(found[1], int(found[2]), found[3], found[4])

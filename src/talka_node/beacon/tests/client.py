@@ -56,7 +56,9 @@ class Node:
 
     def datasets(self) -> Sequence[Dataset]:
         return [
-            Dataset("blood", "Blood", Specimen(collections=frozenset({"blood"})), "Whole", ("DUO:0000042",)),
+            Dataset(
+                "blood", "Blood", Specimen(collections=frozenset({"blood"})), "Whole", ("DUO:0000042",), True
+            ),
             Dataset("cancer", "Cancer", Specimen(collections=frozenset({"cancer"}))),
         ]
 

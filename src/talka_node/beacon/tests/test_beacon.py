@@ -221,7 +221,6 @@ def test_paths_narrow_the_question(path: str, entry: Entry, expected: list[Any])
          ("there is no such path here; there are /individuals, /biosamples, /cohorts, /datasets, /g_variants, /runs, "
           "/analyses, /info, /service-info, /configuration, /entry_types, /map, /filtering_terms")),
         ("/datasets/bloot", "there is no dataset `bloot`; is `blood` meant?"),
-        ("/g_variants/rs123", "the id of a variant is written as 17-43045703-G-A: chromosome, position from 1, bases"),
     ],
 )  # fmt: skip
 def test_unknown_paths_name_the_right_one(path: str, why: str) -> None:
@@ -305,9 +304,20 @@ def test_variant_queries_that_are_refused(parameters: str, why: str) -> None:
     assert said(f"/g_variants?{parameters}") == (400, why)
 
 
-def test_that_variants_are_kept_at_all_is_no_question() -> None:
+@pytest.mark.parametrize(
+    ("path", "exists"),
+    [
+        ("/g_variants", True),
+        ("/datasets/blood/g_variants", True),
+        ("/datasets/cancer/g_variants", False),
+        ("/cohorts/lung/g_variants", False),
+        ("/g_variants/rs123", False),
+        ("/g_variants/rs123/individuals", False),
+    ],
+)
+def test_what_is_published_of_variants_is_no_question(path: str, exists: bool) -> None:
     node = Node()
-    assert client(node).get("/g_variants")[1]["responseSummary"] == {"exists": True}
+    assert client(node).get(path)[1]["responseSummary"] == {"exists": exists}
     assert node.asked == []
 
 
@@ -430,10 +440,19 @@ def test_records_need_a_visa() -> None:
     status, answer = made.get("/individuals?requestedGranularity=record")
     assert (status, answer["error"]["errorMessage"]) == (401, no_visa)
     assert made.headers["www-authenticate"] == "Bearer"
-    assert said("/individuals/p-1") == (401, f"what belongs to one id is a record; {no_visa}")
+    assert said("/individuals/p-1?requestedGranularity=record") == (401, no_visa)
     assert said("/individuals", authorization="Bearer cilda") == (401, "the visa is not one of ours")
     bruno = said("/individuals?requestedGranularity=record", authorization="Bearer bruno")
     assert bruno == (403, "the visa opens none of the datasets asked for")
+
+
+def test_one_persons_id_tells_nothing_without_a_visa() -> None:
+    node = Node()
+    for path in ("/individuals/p-1", "/biosamples/s-1/g_variants", "/runs/r-1?requestedGranularity=count"):
+        status, answer = client(node).get(path)
+        assert (status, answer["responseSummary"]) == (200, {"exists": False})
+        assert answer["info"]["note"].startswith("one person is fewer than may be told")
+    assert (node.asked, node.pages) == ([], [])
 
 
 def test_records_of_the_datasets_that_the_visa_opens() -> None:
