@@ -11,6 +11,7 @@ took fifty times as long. What it would have shrunk, `smallest` does, which know
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import date, timedelta
@@ -382,7 +383,7 @@ def agree(make: Make, questions: int = 8, scenes: int | None = None) -> None:
 
     most = settings().max_examples if scenes is None else scenes
 
-    @settings(max_examples=most, phases=[Phase.reuse, Phase.generate])
+    @settings(max_examples=most, deadline=None, phases=[Phase.reuse, Phase.generate])
     @given(st.randoms(use_true_random=True))
     def ask(rng: Random) -> None:
         scene = draw_scene(rng, questions)
@@ -409,13 +410,11 @@ def difference(make: Make, scene: Scene) -> str | None:
     return None
 
 
-def smallest(scene: Scene, fails: Callable[[Scene], bool], tries: int = 2000) -> Scene:
-    """A scene that still fails and of which nothing can be left out (or not within so many tries)."""
+def smallest(scene: Scene, fails: Callable[[Scene], bool], seconds: float = 20) -> Scene:
+    """A scene that still fails and of which nothing can be left out, or as small as there was time for."""
+    until = time.monotonic() + seconds
     smaller = _smaller(scene)
-    for _ in range(tries):
-        candidate = next(smaller, None)
-        if candidate is None:
-            break
+    while time.monotonic() < until and (candidate := next(smaller, None)) is not None:
         if fails(candidate):
             scene, smaller = candidate, _smaller(candidate)
     return scene
