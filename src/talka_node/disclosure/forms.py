@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import Enum
-from functools import reduce
+from functools import cache, reduce
+from itertools import permutations
 from typing import Any, NamedTuple
 
 from talka_query import nodes
@@ -55,7 +56,7 @@ def digest(*parts: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a neighbour knows of a donor. `ages` in years, `births` in calendar years; None: not asked."""
+    """What a neighbour knows of a donor. `ages` in years, `births` as ordinals of days; None: not asked."""
 
     sexes: frozenset[str] | None = None
     ages: tuple[int, int] | None = None
@@ -75,12 +76,12 @@ class Profile:
         share = 1.0
         if self.sexes is not None:
             share *= len(self.sexes & {"female", "male"}) / 2
-        years = (year - SPAN + 1, year)
+        days = first, last = _births(year - SPAN + 1, year)
         if self.ages is not None:
-            years = _overlap(years, (year - self.ages[1], year - self.ages[0])) or years
+            days = _overlap(days, _births(year - self.ages[1], year - self.ages[0])) or days
         if self.births is not None:
-            years = _overlap(years, self.births) or years
-        share *= max(0, years[1] - years[0] + 1) / SPAN
+            days = _overlap(days, self.births) or days
+        share *= max(0, days[1] - days[0] + 1) / (last - first + 1)
         if self.regions is not None:
             share *= min(1.0, sum(regions.get(code, 0) for code in self.regions) / inhabitants)
         return inhabitants * share
@@ -97,9 +98,8 @@ def profile_of(criterion: Criterion) -> Profile | None:
         case nodes.Age(Ages(low, high)):
             return Profile(ages=(EVER if low is None else low, NEVER if high is None else high))
         case nodes.Born(Window(since, until)):
-            return Profile(
-                births=(EVER if since is None else since.year, NEVER if until is None else until.year)
-            )
+            first = EVER if since is None else since.toordinal()
+            return Profile(births=(first, NEVER if until is None else until.toordinal()))
         case nodes.LivesIn(any_of):
             return Profile(regions=any_of)
         case _:
@@ -116,11 +116,16 @@ def outside_of(criterion: Criterion) -> Profile | None:
         case nodes.Age(Ages(None, high)) if high is not None:
             return Profile(ages=(high + 1, NEVER))
         case nodes.Born(Window(since, None)) if since is not None:
-            return Profile(births=(EVER, since.year - 1))
+            return Profile(births=(EVER, since.toordinal() - 1))
         case nodes.Born(Window(None, until)) if until is not None:
-            return Profile(births=(until.year + 1, NEVER))
+            return Profile(births=(until.toordinal() + 1, NEVER))
         case _:
             return None
+
+
+def _births(first: int, last: int) -> tuple[int, int]:
+    """The days of some calendar years."""
+    return date(min(max(first, 1), 9999), 1, 1).toordinal(), date(min(max(last, 1), 9999), 12, 31).toordinal()
 
 
 def _shared(a: frozenset[str] | None, b: frozenset[str] | None) -> frozenset[str] | None:
@@ -137,6 +142,7 @@ def _overlap(a: tuple[int, int] | None, b: tuple[int, int] | None) -> tuple[int,
 class Literal(NamedTuple):
     of: Criterion
     holds: bool
+    name: str  # the criterion spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +168,7 @@ def branches(criterion: Criterion, holds: bool = True) -> Branch | Literal:
             parts = _united(parts, holds=not every)
             return parts[0] if len(parts) == 1 else Branch(every, tuple(parts))
         case _:
-            return Literal(criterion, holds)
+            return Literal(criterion, holds, spelled(criterion))
 
 
 def _united(parts: Sequence[Branch | Literal], holds: bool) -> list[Branch | Literal]:
@@ -180,7 +186,8 @@ def _united(parts: Sequence[Branch | Literal], holds: bool) -> list[Branch | Lit
         before = found.get(bare)
         if isinstance(before, Literal):
             codes = codes | _codes(before.of)
-        found[bare] = Literal(_recoded(part.of, topmost(part.of, codes)), holds)
+        whole = _recoded(part.of, topmost(part.of, codes))
+        found[bare] = Literal(whole, holds, spelled(whole))
     return list(found.values())
 
 
@@ -386,119 +393,141 @@ class Form:
 def form(criterion: Criterion) -> Form:
     """The form of a criterion. The number of different criteria must have been limited: the table is 2^n bits."""
     made = branches(criterion)
-    top = made.parts if isinstance(made, Branch) and made.every else (made,)
-    profile, rest = Profile(), []
-    for part in top:
-        known = profile_of(part.of) if isinstance(part, Literal) and part.holds else None
-        if known is None:
-            rest.append(part)
-        else:
-            profile = profile.both(known)
-    atoms, table, shape, ends = _table(rest)
-    return Form(
-        profile, digest(*atoms, table), digest(*shape, table), tuple(ends), tuple(_less(profile, rest))
-    )
+    rest = list(made.parts) if isinstance(made, Branch) and made.every else [made]
+    profile, said = Profile(), set[str]()
+    while True:
+        known = [p for p in rest if isinstance(p, Literal) and p.holds and profile_of(p.of) is not None]
+        if not known:
+            break
+        for part in known:
+            profile = profile.both(profile_of(part.of) or Profile())
+            said.add(part.name)
+        rest = _given([part for part in rest if part not in known], said)
+    tables = _Tables(rest)
+    names, table = tables.of(rest)
+    shape = [tables.shaped[name][0] for name in names]
+    ends = tuple(edge for name in names for edge in tables.shaped[name][1])
+    alike = tuple(digest("alike", *fewer, less) for fewer, less in map(tables.of, _less(rest)))
+    return Form(profile, digest(*names, table), digest(*shape, table), ends, alike)
 
 
-def _less(profile: Profile, rest: Sequence[Branch | Literal]) -> Iterator[str]:
-    """The keys of the question with any one criterion dropped, as long as one is left."""
+def _given(rest: Iterable[Branch | Literal], said: set[str]) -> list[Branch | Literal]:
+    """What is left to be said where some criteria are known to hold."""
+
+    def left(part: Branch | Literal) -> Branch | Literal | bool:
+        if isinstance(part, Literal):
+            return part.holds if part.name in said else part
+        parts = [left(each) for each in part.parts]
+        if (not part.every) in [each for each in parts if isinstance(each, bool)]:
+            return not part.every
+        open_ones = tuple(each for each in parts if not isinstance(each, bool))
+        if not open_ones:
+            return part.every
+        return open_ones[0] if len(open_ones) == 1 else Branch(part.every, open_ones)
+
+    found: list[Branch | Literal] = []
+    for each in map(left, rest):
+        if each is False:
+            return [Branch(False, ())]
+        if isinstance(each, Branch) and each.every:
+            found.extend(each.parts)
+        elif not isinstance(each, bool):
+            found.append(each)
+    return found
+
+
+def _less(rest: Sequence[Branch | Literal]) -> Iterator[list[Branch | Literal]]:
+    """The question with any one criterion dropped, as long as one is left."""
     for at, part in enumerate(rest):
         others = [*rest[:at], *rest[at + 1 :]]
         if others:
-            yield _bare(others)
+            yield others
         if isinstance(part, Branch):
             for which in range(len(part.parts)):
                 fewer = (*part.parts[:which], *part.parts[which + 1 :])
                 left = fewer[0] if len(fewer) == 1 else Branch(part.every, fewer)
-                yield _bare([*others, *(left.parts if isinstance(left, Branch) and left.every else (left,))])
+                yield [*others, *(left.parts if isinstance(left, Branch) and left.every else (left,))]
 
 
-def _bare(rest: Sequence[Branch | Literal]) -> str:
-    atoms, table, _, _ = _table(rest)
-    return digest("alike", *atoms, table)
+class _Tables:
+    """Truth tables over the single criteria of a question, and over some of them."""
 
+    def __init__(self, rest: Sequence[Branch | Literal]) -> None:
+        self.named = {each.name: each.of for part in rest for each in literals(part)}
+        self.shaped = {name: edges(of) for name, of in self.named.items()}
+        self.names = sorted(self.named, key=lambda name: (self.shaped[name][0], name))
+        self.implied = [
+            (a, b) for a, b in permutations(self.names, 2) if implies(self.named[a], self.named[b])
+        ]
 
-def _table(rest: Sequence[Branch | Literal]) -> tuple[list[str], str, list[str], list[Edge]]:
-    """(criteria that matter, in order; truth table over them; their shapes; their edges)."""
-    named = {spelled(each.of): each.of for part in rest for each in literals(part)}
-    shaped = {name: edges(of) for name, of in named.items()}
-    names = sorted(named, key=lambda name: (shaped[name][0], name))
-    if all(isinstance(part, Literal) for part in rest):
-        said = {spelled(part.of): part.holds for part in rest if isinstance(part, Literal)}
-        clash = len({(spelled(part.of), part.holds) for part in rest if isinstance(part, Literal)}) > len(
-            said
-        )
-        names = [] if clash else _needed(names, named, said)
-        table = "never" if clash else "".join("+" if said[name] else "-" for name in names)
-    else:
-        names, table = _worked_out(rest, names, named)
-    return names, table, [shaped[name][0] for name in names], [e for name in names for e in shaped[name][1]]
+    def of(self, rest: Sequence[Branch | Literal]) -> tuple[list[str], str]:
+        """(the criteria that matter, in order; what is said of them)."""
+        used = {each.name for part in rest for each in literals(part)}
+        names = [name for name in self.names if name in used]
+        only = [part for part in rest if isinstance(part, Literal)]
+        if len(only) < len(rest):
+            return self._worked_out(rest, names)
+        said = {part.name: part.holds for part in only}
+        if len({(part.name, part.holds) for part in only}) > len(said):
+            return [], "never"
+        for a, b in self.implied:
+            # What another criterion makes certain need not be said; of two that are the same, one.
+            if a in names and b in names and said[a] == said[b]:
+                names.remove(b if said[a] else a)
+        return names, "".join("+" if said[name] else "-" for name in names)
 
+    def _worked_out(self, rest: Iterable[Branch | Literal], names: list[str]) -> tuple[list[str], str]:
+        """The truth table as the bits of a number, without the criteria that change nothing.
 
-def _needed(names: list[str], named: dict[str, Criterion], said: dict[str, bool]) -> list[str]:
-    """Of criteria that all hold (or all do not), those that no other makes certain."""
-    left = list(names)
-    for name in names:
-        for other in left:
-            if other == name or said[other] != said[name]:
-                continue
-            a, b = (other, name) if said[name] else (name, other)
-            if implies(named[a], named[b]):
-                left.remove(name)
-                break
-    return left
+        `possible` marks the rows that can be: where one criterion contains another, some cannot.
+        """
+        every = (1 << (1 << len(names))) - 1
+        columns = dict(zip(names, _columns(len(names)), strict=True))
 
+        def value(part: Branch | Literal) -> int:
+            if isinstance(part, Literal):
+                column = columns[part.name]
+                return column if part.holds else every ^ column
+            if part.every:
+                return reduce(int.__and__, map(value, part.parts), every)
+            return reduce(int.__or__, map(value, part.parts), 0)
 
-def _worked_out(
-    rest: Iterable[Branch | Literal], names: list[str], named: dict[str, Criterion]
-) -> tuple[list[str], str]:
-    """The truth table as the bits of a number, without the criteria that change nothing.
-
-    `possible` marks the rows that can be: where one criterion contains another, some cannot.
-    """
-    size = 1 << len(names)
-    every = (1 << size) - 1
-    columns = dict(zip(names, _columns(len(names)), strict=True))
-
-    def value(part: Branch | Literal) -> int:
-        if isinstance(part, Literal):
-            column = columns[spelled(part.of)]
-            return column if part.holds else every ^ column
-        if part.every:
-            return reduce(int.__and__, map(value, part.parts), every)
-        return reduce(int.__or__, map(value, part.parts), 0)
-
-    table = reduce(int.__and__, map(value, rest), every)
-    possible = every
-    for a in names:
-        for b in names:
-            if a != b and implies(named[a], named[b]):
+        table = reduce(int.__and__, map(value, rest), every)
+        possible = every
+        for a, b in self.implied:
+            if a in columns and b in columns:
                 possible &= (every ^ columns[a]) | columns[b]
-    left = list(range(len(names)))
-    for at, name in enumerate(names):
-        step = 1 << at
-        low = every ^ columns[name]
-        table_low, table_high = table & low, (table & columns[name]) >> step
-        can_low, can_high = possible & low, (possible & columns[name]) >> step
-        if (table_low ^ table_high) & can_low & can_high == 0:
-            told = (table_low & can_low) | (table_high & can_high)
-            can = can_low | can_high
-            table, possible = told | (told << step), can | (can << step)
-            left.remove(at)
-    table &= possible
-    if not table:
-        return [], "never"
-    rows = [
-        sum(1 << at for place, at in enumerate(left) if row >> place & 1) for row in range(1 << len(left))
-    ]
-    told_rows = [place for place, row in enumerate(rows) if table >> row & 1]
-    kept = [names[at] for at in left]
-    if len(told_rows) == 1:
-        return kept, "".join("+" if told_rows[0] >> place & 1 else "-" for place in range(len(left)))
-    return kept, f"{sum(1 << row for row in told_rows):x}"
+        left, at = list(names), 0
+        while at < len(left):
+            column, step = _columns(len(left))[at], 1 << at
+            table_high, can_high = (table & column) >> step, (possible & column) >> step
+            table_low, can_low = table & ~column, possible & ~column
+            if (table_low ^ table_high) & can_low & can_high:
+                at += 1
+                continue
+            table = _halved((table_low & can_low) | (table_high & can_high), at, len(left))
+            possible = _halved(can_low | can_high, at, len(left))
+            del left[at]
+        table &= possible
+        if not table:
+            return [], "never"
+        if table.bit_count() == 1:
+            row = table.bit_length() - 1
+            return left, "".join("+" if row >> place & 1 else "-" for place in range(len(left)))
+        return left, f"{table:x}"
 
 
-def _columns(count: int) -> list[int]:
+def _halved(table: int, at: int, count: int) -> int:
+    """The rows of a table over `count` criteria in which criterion `at` does not hold."""
+    step, found = 1 << at, 0
+    mask = (1 << step) - 1
+    for block in range(1 << (count - at - 1)):
+        found |= (table >> (2 * step * block) & mask) << (step * block)
+    return found
+
+
+@cache
+def _columns(count: int) -> tuple[int, ...]:
     """Bit r of column i is bit i of r."""
     size = 1 << count
     found = []
@@ -509,7 +538,7 @@ def _columns(count: int) -> list[int]:
             block |= block << width
             width *= 2
         found.append(block)
-    return found
+    return tuple(found)
 
 
 # --- what noise is drawn for ------------------------------------------------------------------------------

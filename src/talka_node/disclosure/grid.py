@@ -101,7 +101,7 @@ class _Snapper:
         if high is not None:
             high = _nearest(high + 1, step) - 1
             if low is not None and high < low and asked.low is not None and asked.low <= (asked.high or 0):
-                low = asked.low - asked.low % step
+                low = min(max(0, asked.low - asked.low % step), 90)
                 high = low + step - 1
             high = None if high >= 90 else max(high, step - 1)
         if (low, high) != (asked.low, asked.high):
