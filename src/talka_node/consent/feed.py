@@ -28,7 +28,7 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from talka_node.consent.history import REFUSALS, Event, NotAnEvent, event_of
+from talka_node.consent.history import REFUSALS, Event, NotAnEvent, check, event_of
 from talka_node.consent.log import Entry, Log
 
 MESSAGE = b"talka consent message 1\n"
@@ -220,9 +220,11 @@ class Feed:
                 raise NotAnEvent(
                     "donor: a feed names persons by subject; a node's own numbers mean nothing to it"
                 )
+            event = replace(event, id=f"{self.name}/{event.id}", donor=self._donor_of(event.subject))
+            check(event)
         except NotAnEvent as error:
             return None, str(error)
-        return replace(event, id=f"{self.name}/{event.id}", donor=self._donor_of(event.subject)), ""
+        return event, ""
 
     def _receipt(
         self, status: Status, why: str, told: dict[str, Any], digest: str, events: list[dict[str, Any]]

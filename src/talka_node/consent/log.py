@@ -63,10 +63,11 @@ class Entry:
 
     `applied`: it is on disk, and the state obeys it. `waiting`: on disk, but the node has no donor for its subject yet.
     `known`: the same event was recorded before. `void`: recorded, but a tombstone had ended this very consent before.
-    `refused`: another event is recorded under its id, and this one was not; `why` tells.
+    `contradicted`: recorded, but its id told of another consent to the same biobank before: where both were signed on
+    one day, or the new one earlier, only what both permit counts. `refused`: not recorded; `why` tells.
     """
 
-    status: Literal["applied", "waiting", "known", "void", "refused"]
+    status: Literal["applied", "waiting", "known", "void", "contradicted", "refused"]
     number: int  # of its line in the log; 0 where it was refused
     why: str = ""
 
@@ -97,6 +98,7 @@ class Log:
         `tombstones`: the folder of the tombstones, by default <node>.tombstones beside the node's directory.
         """
         self.folder = node / "consent"
+        node = node.absolute() if node.name not in ("", "..") else node.resolve()
         self.tombstones = tombstones if tombstones is not None else node.with_name(node.name + ".tombstones")
         self.forms = forms
         self.feeds: dict[str, dict[str, Any]] = {}  # by feed: the last message applied, see `feed`
@@ -127,8 +129,11 @@ class Log:
         self._new_donors: dict[int, list[int]] = {}
         self._new_ids: dict[int, int] = {}
         self._new_ended: set[int] = set()
+        self._joined: dict[int, int] = {}  # numbers that turned out to be another's
+        self._also: dict[int, list[int]] = {}  # and the other way round
         self._at = datetime.min.replace(tzinfo=UTC)
         self._refusals = 0
+        self._again = 0  # tombstones that repeat one, for another number of the same person
         self._buried_alone: set[str] = set()  # tombstones whose line the log could not take
         self._since_snapshot = 0
 
@@ -175,8 +180,11 @@ class Log:
         else:
             buried = [told for _, body in self._grave.fresh if "event" in (told := orjson.loads(body))]
         self._grave.fresh.clear()
+        self._again = (self._again if self._grave.start and held is not None else 0) + sum(
+            "again" in told for told in buried
+        )
         self._unearth(buried)
-        if self._grave.count - 1 < self._refusals:
+        if self._grave.count - 1 - self._again < self._refusals:
             self._bury_again()
         if self._since_snapshot > SNAPSHOT_EVERY or (held is None and not fresh):
             self.snapshot()
@@ -209,6 +217,10 @@ class Log:
                 self.highest_donor = max(self.highest_donor, event.donor)
             if self._find(event.id) is None:
                 missing.append(event)
+            for other in told.get("also", ()):  # the same person's, but perhaps not known as such any more
+                beside = replace(event, id=_beside(event.id, str(other)), donor=other)
+                if self._whose(other) != self._whose(event.donor) and self._find(beside.id) is None:
+                    missing.append(beside)
         if missing:
             self._write(missing, [], buried=True)
 
@@ -218,19 +230,41 @@ class Log:
         lines = []
         for _, told in self._lines():
             if "event" in told:
-                event = history.event_in(told["event"])
+                event = self._owned(history.event_in(told["event"]))
                 if event.kind in REFUSALS and event.id not in there:
-                    lines.append(_spell({"event": told["event"], "ends": self._ends(event)}))
+                    lines.append(self._tombstone(event, self._ends(event)))
         if lines:
             self._grave.append(lines)
+
+    def _tombstone(self, event: Event, ends: Sequence[str]) -> bytes:
+        told: dict[str, Any] = {"event": history.spelt(event), "ends": list(ends)}
+        also = self._also.get(event.donor) if event.donor is not None else None
+        return _spell(told | ({"also": also} if also else {}))
+
+    def _bury_joined(self, one: int, kept: int) -> None:
+        """What refused at one number refuses at the other too, even if a restored log does not know them as one."""
+        lines = [
+            _spell({"event": history.spelt(each.event), "ends": [], "also": also, "again": True})
+            for donor, also in (
+                (one, [kept, *self._also.get(kept, ())]),
+                (kept, [one, *self._also.get(one, ())]),
+            )
+            for each in self.history(donor)
+            if each.event.kind in REFUSALS
+        ]
+        if lines:
+            self._grave.append(lines)
+            self._again += len(lines)
 
     def _thaw(self, told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.state = State.thawed(told["state"], arrays, self.forms)
         self._donors, self._donor_places = arrays["donors"], arrays["donor_places"]
         self._ids, self._id_places, self._ended = arrays["ids"], arrays["id_places"], arrays["ended"]
         self._at = datetime.fromisoformat(told["at"])
-        self._refusals = told["refusals"]
+        self._refusals, self._again = told["refusals"], told["tombstones"].get("again", 0)
         self.node, self.feeds, self.highest_donor = told["node"], told["feeds"], told["highest_donor"]
+        for donor, other in told["joined"]:
+            self._take_for(donor, other)
         for subject, lines in told["waiting"].items():
             self.waiting[subject] = [_recorded(each) for each in lines]
 
@@ -286,12 +320,21 @@ class Log:
         graves: list[bytes] = []
         coming: dict[str, tuple[Event, int]] = {}
         ended: dict[str, None] = {}
-        for event in events:
+        for event in map(self._owned, events):
             number = self._log.count + len(lines) + 1
+            contradicted = ""
             before = coming.get(event.id) or self._find(event.id)
             if before is not None:
-                entries.append(_known(event, *before))
-                continue
+                entry = _known(event, *before)
+                other = _contradiction(event, before[0]) if entry.status == "refused" else None
+                if other is None:
+                    entries.append(entry)
+                    continue
+                contradicted, event = entry.why, other
+                before = coming.get(event.id) or self._find(event.id)
+                if before is not None:
+                    entries.append(Entry("known", before[1]))
+                    continue
             if event.kind is Kind.GIVEN and event.on > at.date() + timedelta(1):
                 entries.append(Entry("refused", 0, "signed in the future, by the node's clock"))
                 continue
@@ -306,11 +349,16 @@ class Log:
                     told["digest"] = form.digest
             lines.append(told)
             coming[event.id] = event, number
-            entries.append(Entry("void" if void else "waiting" if event.donor is None else "applied", number))
+            if contradicted and not void:
+                entries.append(Entry("contradicted", number, contradicted))
+            else:
+                entries.append(
+                    Entry("void" if void else "waiting" if event.donor is None else "applied", number)
+                )
             if event.kind in REFUSALS and not buried and event.id not in self._buried_alone:
                 ends = self._ends(event, [given for given, _ in coming.values()])
                 ended.update(dict.fromkeys(ends))
-                graves.append(_spell({"event": told["event"], "ends": ends}))
+                graves.append(self._tombstone(event, ends))
         lines += [
             {"number": self._log.count + len(lines) + at_note, "at": stamp, **note}
             for at_note, note in enumerate(notes, 1)
@@ -354,7 +402,7 @@ class Log:
             event = told["event"]
             self._new_ids[_hash(event["id"])] = place
             self._refusals += Kind(event["kind"]) in REFUSALS
-            donor = event.get("donor")
+            donor = self._whose(event.get("donor"))
             if donor is None:
                 self.waiting.setdefault(event["subject"], []).append(_recorded(told))
             else:
@@ -362,11 +410,18 @@ class Log:
                 self.highest_donor = max(self.highest_donor, donor)
                 touched[donor] = None
         elif "settled" in told:
-            donor = told["settled"]["donor"]
+            donor = self._whose(told["settled"]["donor"])
+            assert donor is not None
             self.waiting.pop(told["settled"]["subject"], None)
             self._new_donors.setdefault(donor, []).extend(told["settled"]["places"])
             self.highest_donor = max(self.highest_donor, donor)
             touched[donor] = None
+        elif "joined" in told:
+            donor, other = told["joined"]
+            self._new_donors.setdefault(other, []).extend(self._places(donor))
+            self._take_for(donor, other)
+            self.highest_donor = max(self.highest_donor, donor, other)
+            touched |= {donor: None, other: None}
         elif "feed" in told:
             told = told["feed"]
             recent = self.feeds.get(told["name"], {}).get("recent", {}) | {
@@ -384,12 +439,42 @@ class Log:
         self, donors: Iterable[int], at_hand: Mapping[int, list[Recorded]] = MappingProxyType({})
     ) -> None:
         self.state.plan_many(
-            (donor, biobank, steps)
+            (donor, biobank, steps if self._whose(donor) == donor else ())  # a number given up stands nowhere
             for donor in donors
             for biobank, steps in history.timelines(
                 at_hand.get(donor) or self.history(donor), self.forms
             ).items()
         )
+
+    def join(self, same: Mapping[int, int]) -> int:
+        """Numbers that turned out to be another donor's: number → the one that counts. How many are news.
+
+        From now on what was and will be recorded of both is one history, with its refusals. Call it before the rows of
+        the one are read as the other's.
+        """
+        with self._writing:
+            news = 0
+            for donor, other in same.items():
+                one, kept = self._whose(donor), self._whose(other)
+                if one is not None and kept is not None and one != kept:
+                    self._bury_joined(one, kept)
+                    self._write([], [{"joined": [one, kept]}])
+                    news += 1
+            return news
+
+    def _take_for(self, donor: int, other: int) -> None:
+        self._joined[donor] = other
+        self._also.setdefault(other, []).extend([donor, *self._also.pop(donor, ())])
+
+    def _whose(self, donor: int | None) -> int | None:
+        """The number that counts for a number."""
+        while donor in self._joined:
+            donor = self._joined[donor]
+        return donor
+
+    def _owned(self, event: Event) -> Event:
+        donor = self._whose(event.donor)
+        return event if donor == event.donor else replace(event, donor=donor)
 
     def _known(self, donor: int) -> bool:
         """Whether the log has lines about the donor."""
@@ -448,14 +533,20 @@ class Log:
     def history(self, donor: int, known: date | None = None) -> list[Recorded]:
         """All events of a donor in the order in which they became known; `known`: until that day (UTC), included."""
         with self._writing:
-            places = list(self._new_donors.get(donor, ()))
-            if len(self._donors):
-                first = int(self._donors.searchsorted(np.int32(donor), "left"))
-                last = int(self._donors.searchsorted(np.int32(donor), "right"))
-                places = self._donor_places[first:last].tolist() + places
-            lines = [_recorded(orjson.loads(self._log.read(place)), donor) for place in places]
+            whose = self._whose(donor)
+            assert whose is not None
+            lines = [_recorded(orjson.loads(self._log.read(place)), whose) for place in self._places(whose)]
         lines.sort(key=lambda each: each.number)
         return [each for each in lines if known is None or each.known <= known]
+
+    def _places(self, donor: int) -> list[int]:
+        """Where the lines of a donor are."""
+        places = list(self._new_donors.get(donor, ()))
+        if len(self._donors):
+            first = int(self._donors.searchsorted(np.int32(donor), "left"))
+            last = int(self._donors.searchsorted(np.int32(donor), "right"))
+            places = self._donor_places[first:last].tolist() + places
+        return list(dict.fromkeys(places))
 
     def standing(self, donor: int, biobank: str, on: date, known: date | None = None) -> Found:
         """How a donor stands at a biobank on a day, or why there is no consent; by what was known on day `known`."""
@@ -470,17 +561,19 @@ class Log:
         with self._writing:
             lines = {place: told for place, told in self._lines() if "event" in told or "settled" in told}
         for told in lines.values():
-            if "event" in told and told["event"].get("donor") is not None:
-                by_donor[told["event"]["donor"]].append(_recorded(told))
-            elif "settled" in told:
-                donor = told["settled"]["donor"]
-                by_donor[donor] += [_recorded(lines[place], donor) for place in told["settled"]["places"]]
+            if "event" in told:
+                donor, found = self._whose(told["event"].get("donor")), [told]
+            else:
+                donor = self._whose(told["settled"]["donor"])
+                found = [lines[place] for place in told["settled"]["places"]]
+            if donor is not None:
+                by_donor[donor] += [_recorded(each, donor) for each in found]
         state = State(self.forms, day)
         state.plan_many(
             (donor, biobank, steps)
-            for donor, found in by_donor.items()
+            for donor, events in by_donor.items()
             for biobank, steps in history.timelines(
-                [each for each in found if known is None or each.known <= known], self.forms
+                [each for each in events if known is None or each.known <= known], self.forms
             ).items()
         )
         return state
@@ -494,7 +587,7 @@ class Log:
         with self._writing:
             for _, told in self._lines():
                 if "event" in told and told["event"]["kind"] == Kind.WITHDRAWN.value:
-                    donors.add(told["event"].get("donor"))
+                    donors.add(self._whose(told["event"].get("donor")))
         found = []
         for donor in sorted(each for each in donors if each is not None):
             events = [each.event for each in self.history(donor)]
@@ -518,10 +611,18 @@ class Log:
         return [each for each in told if "event" in each]
 
     def find(self, event: Event) -> Entry | None:
-        """What `record` would say of an event whose id is in the log already; None where it is not."""
+        """What `record` would say of an event whose id is in the log already; None where it would record it."""
         with self._writing:
+            event = self._owned(event)
             before = self._find(event.id)
-            return None if before is None else _known(event, *before)
+            if before is None:
+                return None
+            entry = _known(event, *before)
+            other = _contradiction(event, before[0]) if entry.status == "refused" else None
+            if other is None:
+                return entry
+            again = self._find(other.id)
+            return None if again is None else Entry("known", again[1])
 
     def _find(self, id_: str) -> tuple[Event, int] | None:
         """The event recorded under an id, and its number."""
@@ -529,7 +630,7 @@ class Log:
         if place is None:
             return None
         told = orjson.loads(self._log.read(place))
-        event = history.event_in(told["event"])
+        event = self._owned(history.event_in(told["event"]))
         return (event, told["number"]) if event.id == id_ else None
 
     def _place_of(self, id_: str) -> int | None:
@@ -592,12 +693,14 @@ class Log:
                     "length": self._grave.length,
                     "head": self._grave.head,
                     "count": self._grave.count,
+                    "again": self._again,
                 },
                 "at": self._at.isoformat(),
                 "refusals": self._refusals,
                 "node": self.node,
                 "feeds": self.feeds,
                 "highest_donor": self.highest_donor,
+                "joined": list(self._joined.items()),
                 "waiting": {
                     subject: [_told(each) for each in lines] for subject, lines in self.waiting.items()
                 },
@@ -725,10 +828,30 @@ def _told(each: Recorded) -> dict[str, Any]:
     return told | ({"digest": each.digest} if each.digest else {}) | ({"void": True} if each.void else {})
 
 
+def _beside(id_: str, what: str) -> str:
+    """A name for something that belongs to the event of this name."""
+    return f"{id_[:180]}~{blake2b(f'{id_} {what}'.encode(), digest_size=8).hexdigest()}"
+
+
+def _contradiction(event: Event, before: Event) -> Event | None:
+    """What is recorded where an id tells of another consent than it did: both must permit, or the later signed one
+    governs. None where it is about somebody else, or no consent: then it is not recorded."""
+    person = event.donor == before.donor or (event.subject is not None and event.subject == before.subject)
+    if not (event.kind is before.kind is Kind.GIVEN and person and event.biobank == before.biobank):
+        return None
+    beside = _beside(event.id, orjson.dumps(history.spelt(event)).decode())
+    on = max(event.on, before.on)
+    return replace(
+        event, id=beside, on=on, until=event.until if event.until is None else max(event.until, on)
+    )
+
+
 def _known(event: Event, before: Event, number: int) -> Entry:
     """Told again, or something else under the same id? A subject may have got its donor since."""
     if event in (before, replace(before, donor=event.donor) if event.subject else None):
         return Entry("known", number)
+    if event.kind in REFUSALS and event == replace(before, on=event.on, by=event.by):
+        return Entry("known", number, "dated otherwise than before; the date told first counts")
     return Entry("refused", 0, f"line {number} tells another event of the same id")
 
 

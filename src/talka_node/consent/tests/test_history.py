@@ -361,6 +361,7 @@ def test_an_event_is_spelt_and_read_back(recorded: Recorded) -> None:
         ({"id": ""}, "id"),
         ({"id": "person 010190-12345"}, "id"),
         ({"id": "32345678901"}, "id"),
+        ({"id": "LV010190-12345"}, "id"),
         ({"subject": "p 01019012345"}, "subject"),
         ({"options": ["research", "010190-12345"]}, "options"),
         ({"options": [1]}, "options"),
@@ -382,6 +383,10 @@ def test_what_is_no_event_says_which_field(told: dict[str, Any], field: str) -> 
     with pytest.raises(NotAnEvent, match=field) as refused:
         event_of(spelt(signed("24-02")) | told)
     assert "12345" not in str(refused.value)
+
+
+def test_a_uuid_is_no_personal_code() -> None:
+    check(replace(signed("24-02"), id="node:0e8400ab-e29b-41d4-a716-a12345678901"))
 
 
 @pytest.mark.parametrize("told", [None, [], {"kind": "died", "on": "2024-02-01", "donor": 1}])

@@ -78,11 +78,106 @@ def test_the_same_event_is_recorded_once(tmp_path: Path) -> None:
         (first,) = log.record(signed(1))
         lines = log.count
         assert log.record(signed(1), signed(1)) == [type(first)("known", first.number)] * 2
-        assert statuses(log, signed(1, options=frozenset())) == ["refused"]
         assert log.count == lines
         log.snapshot()
         assert statuses(log, signed(1)) == ["known"]
         assert statuses(log, signed(2), signed(2)) == ["applied", "known"]
+
+
+def test_one_id_that_tells_two_consents_permits_what_both_permit(tmp_path: Path) -> None:
+    wide = signed(1, options=frozenset({"research", "genetic"}))
+    narrow = replace(wide, options=frozenset({"research"}))
+    with opened(tmp_path / "node") as log:
+        assert statuses(log, wide, narrow, wide, narrow) == ["applied", "contradicted", "known", "known"]
+        standing = log.standing(1, "Alpha", TODAY).standing
+        assert standing is not None
+        assert {each.options for each in standing.consents} == {wide.options, narrow.options}
+        # Dated back, it does not step behind the wider one; signed anew under the old id, it governs alone.
+        back = replace(narrow, on=date(2025, 4, 1), options=frozenset(), until=date(2025, 4, 20))
+        assert statuses(log, back, back) == ["contradicted", "known"]
+        assert log.standing(1, "Alpha", TODAY).why == "expired"
+        assert statuses(log, replace(wide, on=date(2025, 9, 1))) == ["contradicted"]
+        assert counted(log) == [1]
+        # The same id for somebody else, or another biobank, is a mistake.
+        assert statuses(log, replace(wide, donor=2), replace(wide, biobank="Beta")) == ["refused"] * 2
+        assert (counted(log), log.verify()) == ([1], [])
+
+
+def test_a_withdrawal_told_again_with_another_date_is_the_same(tmp_path: Path) -> None:
+    gone = withdrawn(1, on=date(2026, 1, 10))
+    with opened(tmp_path / "node") as log:
+        log.record(signed(1), gone, signed(1, on=date(2026, 2, 1)))
+        assert statuses(log, replace(gone, on=date(2026, 2, 20)), replace(gone, donor=2)) == [
+            "known",
+            "refused",
+        ]
+        assert counted(log) == [1]
+
+
+def test_two_numbers_of_one_person_are_one_history(tmp_path: Path) -> None:
+    with opened(tmp_path / "node") as log:
+        log.record(signed(1), signed(2, "Beta"), signed(3), signed(4), withdrawn(4))
+        log.snapshot()
+        assert (log.join({1: 2, 4: 3}), log.join({1: 2}), counted(log)) == (2, 0, [2])
+        assert [log.state[donor, "Alpha"] for donor in (1, 2)] == [0, log.state[2, "Beta"]]
+        assert log.standing(3, "Alpha", TODAY).why == "withdrawn"  # it was 4 who withdrew
+        # Whatever comes under the old number is of the same person.
+        assert statuses(log, signed(1), withdrawn(1, "Alpha")) == ["known", "applied"]
+        assert [log.standing(2, bank, TODAY).why for bank in ("Alpha", "Beta")] == ["withdrawn", "given"]
+        assert log.verify() == []
+    with opened(tmp_path / "node") as log:
+        assert (log.join({1: 5, 2: 5}), counted(log)) == (1, [5])  # and once more
+        log.snapshot()
+        assert [each.event.donor for each in log.history(1)] == [5] * 3
+        assert (counted(log), log.verify()) == ([5], [])
+    (tmp_path / "node/consent/snapshot").unlink()
+    with opened(tmp_path / "node") as log:
+        assert (counted(log), log.verify()) == ([5], [])
+        assert log.awaiting_destruction() == [(3, "Alpha", date(2026, 2, 1)), (5, "Alpha", date(2026, 2, 1))]
+
+
+@pytest.mark.parametrize("backup_after", ["papers", "withdrawal", "join"])
+@pytest.mark.parametrize("order", [("withdrawal", "join"), ("join", "withdrawal")])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_withdrawal_of_joined_numbers_beats_any_backup(
+    tmp_path: Path, backup_after: str, order: tuple[str, str], number: int
+) -> None:
+    """A person known as 1 and as 2 withdraws as one of them, before or after that is found out."""
+    node, backup = tmp_path / "node", tmp_path / "backup"
+    for step in ("papers", *order):
+        with opened(node) as log:
+            match step:
+                case "papers":
+                    log.record(signed(1), signed(2, "Beta"), signed(3))
+                case "withdrawal":
+                    log.record(withdrawn(number))
+                case _:
+                    log.join({1: 2})
+        if step == backup_after:
+            shutil.copytree(node, backup)
+    shutil.rmtree(node)
+    shutil.copytree(backup, node)
+    for _ in range(2):
+        with opened(node) as log:
+            assert (counted(log), log.verify()) == ([3], [])
+            log.join({1: 2})
+            assert (counted(log), log.verify()) == ([3], [])
+            log.record(withdrawn(4))
+        (node / "consent/snapshot").unlink()
+    assert log.highest_donor == 4
+
+
+def test_the_tombstones_lie_beside_the_node_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "node/inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "node/inner")
+    for name in ("..", "../../node", str(tmp_path / "node")):
+        with opened(Path(name)) as log:
+            log.record(signed(1), withdrawn(1))
+    monkeypatch.chdir(tmp_path / "node")
+    opened(Path()).close()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["node", "node.tombstones"]
 
 
 def test_what_cannot_be_recorded_stops_the_whole_call(tmp_path: Path) -> None:
@@ -262,6 +357,8 @@ def test_whatever_happens_the_state_is_what_a_replay_gives(
                 log.today(moment.date())
             case 1:
                 log.snapshot()
+            case 2 if turn % 3 == 0:
+                log.join({rng.randint(0, 5): rng.randint(0, 5)})
             case 2:
                 log.close()
                 if rng.random() < 0.5:
@@ -274,7 +371,8 @@ def test_whatever_happens_the_state_is_what_a_replay_gives(
         for donor in range(6):
             for bank in "AB":
                 found = log.state.classes[log.state[donor, bank]]
-                assert found == log.standing(donor, bank, log.state.day).standing
+                kept = log._whose(donor) == donor
+                assert found == (log.standing(donor, bank, log.state.day).standing if kept else None)
     log.close()
 
 
