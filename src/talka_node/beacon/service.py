@@ -203,7 +203,9 @@ class _Beacon:
         return _json({"meta": meta, "response": response})
 
     def base(self, http: HttpRequest) -> str:
-        return (self.settings.address or str(http.base_url)).rstrip("/")
+        """The Beacon's own address. Starlette's `base_url` would be that of the application it is mounted in."""
+        here = http.url.replace(path=http.scope.get("root_path", ""), query="", fragment="")
+        return (self.settings.address or str(here)).rstrip("/")
 
     # --- entries ---
 

@@ -6,14 +6,17 @@ import math
 from dataclasses import replace
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from talka_node.beacon import Entry, Page, Refused, Told
+from talka_node.beacon import Entry, Page, Refused, Settings, Told, application
 from talka_node.beacon.request import BadRequest, from_body, from_query
-from talka_node.beacon.tests.client import TODAY, Node, client
+from talka_node.beacon.tests.client import TODAY, Client, Node, client
 from talka_query.nodes import (
     Age,
     Ages,
@@ -578,6 +581,35 @@ def test_a_node_that_fails_tells_nothing() -> None:
     status, answer = made.get("/individuals")
     assert (status, answer["error"]["errorMessage"]) == (500, "the node could not answer; its log says why")
     assert str(made.failure) == "a secret"  # goes on to the server, which logs it
+
+
+def test_it_may_be_mounted_below_a_path() -> None:
+    beacon = application(Node(), Settings(today=lambda: TODAY))
+    made = Client(Starlette(routes=[Mount("/beacon", beacon)]))
+    sets = made.get("/beacon/map")[1]["response"]["endpointSets"]
+    assert sets["run"]["rootUrl"] == "http://127.0.0.1:5050/beacon/runs"
+    status, answer = made.get("/beacon/samples")
+    assert (status, answer["error"]["errorMessage"]) == (
+        404,
+        "there is no /samples here; is /biosamples meant?",
+    )
+    assert made.get("/beacon/individuals?filters=sex=male")[0] == 200
+
+
+WORDS = st.sampled_from(
+    ["ICD10:", "C34.1", "age", "sex", "=", ">=", "!", "%", "P50Y", "LOINC:718-7", "120", " g/L", "cohort:", "lung", ",",
+     "sampleType", "Serum", "collectionDate", "2018-02", "GENO:0000136", "dataset:", "blood", ":", "aliquots", "x", "-"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS, max_size=8), st.sampled_from(["individuals", "biosamples", "g_variants", "datasets"]))
+def test_any_filters_are_answered_or_refused(words: list[str], path: str) -> None:
+    made = client()
+    status, answer = made.post(
+        f"/{path}", {"filters": [{"id": each} for each in "".join(words).split(",") if each]}
+    )
+    got, _ = made.get(f"/{path}?filters={quote(''.join(words))}")
+    assert ({status, got} <= {200, 400}, made.failure) == (True, None), answer
 
 
 @given(st.text(max_size=60))
