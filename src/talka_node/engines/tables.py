@@ -18,7 +18,6 @@ from datetime import date
 from typing import Any, Protocol, assert_never
 
 import duckdb
-import ibis  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +30,11 @@ from talka_node.engines.memory import outermost
 from talka_query import nodes
 from talka_query.ages import BAND, MISSING, OLDEST
 from talka_query.nodes import SPECIMEN_AXES, Ages, Axis, Count, Criterion, Dated, Question, Window, Zygosity
+
+try:
+    import ibis  # type: ignore[import-untyped]
+except ImportError as missing:
+    raise ImportError("the tables engine needs Ibis: install talka with the extra `tables`") from missing
 
 # Ibis has no types to check against; these names say what is meant.
 Rows = Any  # a table expression
