@@ -154,6 +154,7 @@ class State:
     segments: tuple[Segment, ...] = ()
     same: dict[int, int] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    collections: dict[str, str] = field(default_factory=dict)  # collection → the biobank that it is part of
     variants: int = 0  # the next variant's number
     imports: tuple[str, ...] = ()
     newest_day: str = ""  # of an import, ISO: the clock may move back, this does not
@@ -199,6 +200,7 @@ class Store:
             segments=tuple(Segment(**one) for one in given["segments"]),
             same={int(one): other for one, other in given["same"].items()},
             units=given["units"],
+            collections=given["collections"],
             variants=given["variants"],
             imports=tuple(given["imports"]),
             newest_day=given["newest_day"],
@@ -521,9 +523,11 @@ def _views(link: duckdb.DuckDBPyConnection, path: Path, state: State) -> None:
             )
             rows = f"SELECT {columns} FROM ({rows}) LEFT JOIN _same ON one = donor"
         if table == "donors":
-            # Several sources may tell of one donor: of each thing, what was told last holds.
+            # Several sources may tell of one donor: of each thing, what was told last holds; but a birth that is known
+            # to the day beats one known to the year.
+            exact = "CASE born_known WHEN 'D' THEN 2 WHEN 'M' THEN 1 ELSE 0 END, "
             latest = ", ".join(
-                f'arg_max("{name}", (segment, row)) AS "{name}"'
+                f'arg_max("{name}", ({exact if name.startswith("born") else ""}segment, row)) AS "{name}"'
                 for name in about.columns
                 if name not in ("donor", "source")
             )

@@ -1,0 +1,100 @@
+"""Imports: files of a holder's own systems, in many formats, become rows of the store.
+
+    manifest = import_files(node, [Path("Patient.ndjson"), Path("Condition.ndjson")], biobank="bb-1")
+
+Whatever the format, the same holds: an import is all visible or not at all, the same rows again change nothing, a later
+row of an id takes the earlier one's place, each row refused is named with its place and reason in a signed manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from talka_node.consent.state import State
+from talka_node.importers import fhir
+from talka_node.importers.batch import PERSONAL_CODES, Importer, Settings
+from talka_node.importers.job import Progress, run
+from talka_node.importers.manifest import Manifest, Refusal
+from talka_node.importers.people import LocalResolver, Resolver
+from talka_node.store import Store, StoreError
+
+__all__ = [
+    "FORMATS", "LocalResolver", "Manifest", "NotKnown", "Progress", "Refusal", "Resolver", "format_of", "import_files",
+]  # fmt: skip
+
+
+class NotKnown(StoreError):
+    """A file's format cannot be told, or is none that is read here."""
+
+
+FORMATS: dict[str, Importer] = {
+    "fhir-ndjson": fhir.lines,
+    "fhir-json": fhir.document,
+}
+# What others lean on is read first: whose collection, then whose person, then the facts.
+_FIRST = ("organization", "patient", "person", "donor")
+
+
+def _turn(name: str) -> int:
+    return next((turn for turn, word in enumerate(_FIRST) if word in name), len(_FIRST))
+
+
+def format_of(place: Path) -> str:
+    """The format of a file, by its name. Raises NotKnown."""
+    name = place.name.lower().removesuffix(".gz")
+    if name.endswith(".ndjson"):
+        return "fhir-ndjson"
+    if name.endswith(".json"):
+        return "fhir-json"
+    raise NotKnown(f"{place.name}: its name tells no format; name one of {', '.join(FORMATS)}")
+
+
+def import_files(
+    node: Path | str,
+    paths: Sequence[Path | str],
+    *,
+    format: str | None = None,  # noqa: A002  # what the command line calls it
+    source: str = "",
+    biobank: str | None = None,
+    options: dict[str, Any] | None = None,
+    code_systems: frozenset[str] = PERSONAL_CODES,
+    resolver: Resolver | None = None,
+    consents: Callable[..., object] | None = None,
+    standing: State | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    today: date | None = None,
+) -> Manifest:
+    """Import files and folders (all files in them) into the node's store; the signed manifest says what became of it.
+
+    `source` names where the rows come from: two sources may use the same ids. `biobank`: whose specimens and consents
+    they are where rows do not say. `consents`: takes consent events, as `consent.log.Log.record` does. `standing`: who
+    has consented, so that the manifest can count rows that wait for it. `today`: for tests; later dates are refused.
+    Raises StoreError: nothing has changed then.
+    """
+    places: list[Path] = []
+    for each in map(Path, paths):
+        if each.is_dir():
+            places += sorted(
+                place for place in each.iterdir() if place.is_file() and not place.name.startswith(".")
+            )
+        elif each.exists():
+            places.append(each)
+        else:
+            raise NotKnown(f"{each} does not exist")
+    if format is not None and format not in FORMATS:
+        raise NotKnown(f"format {format!r} is none of {', '.join(FORMATS)}")
+    files = [(place, kind, FORMATS[kind]) for place in places for kind in [format or format_of(place)]]
+    files.sort(key=lambda each: _turn(each[0].name.lower()))
+    settings = Settings(today or datetime.now(UTC).date(), source, biobank, code_systems, options or {})
+    return run(
+        Store(node),
+        files,
+        settings,
+        resolver=resolver,
+        consents=consents,
+        standing=standing,
+        progress=progress,
+    )

@@ -1,0 +1,184 @@
+"""Files come in parts of bounded size, held in memory only: what is in them may name persons.
+
+A part is a run of whole lines, behind a name that DuckDB can open. What would mislead a reader of lines is seen to
+here: byte order marks, blank lines, lines without end, other encodings, truncated archives.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mmap
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+BLOCK = 4 << 20
+PART = 192 << 20
+LONGEST_LINE = 16 << 20  # a resource with images inside; DuckDB holds a buffer of this size per thread
+
+
+class Unreadable(Exception):
+    """The file, from `line` on, cannot be read; the message says what it should have been."""
+
+    def __init__(self, line: int, says: str) -> None:
+        super().__init__(says)
+        self.line = line
+
+
+@dataclass
+class Part:
+    """Whole lines of a file. `first` is the number of its first line, `end` the byte (unpacked) after its last.
+
+    `path` can be opened while the part lives. `blank`: numbers of lines with nothing in them, once `mend` has looked.
+    """
+
+    path: str
+    first: int
+    lines: int
+    end: int
+    size: int
+    _file: IO[bytes]
+    blank: frozenset[int] = frozenset()
+    _ends: list[int] = field(default_factory=list)
+
+    def mend(self) -> None:
+        """Make `{}` of each blank line. DuckDB passes over them, which shifts the numbers of all lines that follow."""
+        self._file.seek(0)
+        lines = self._file.read().split(b"\n")
+        empty = [at for at, each in enumerate(lines[: self.lines]) if not each.strip()]
+        for at in empty:
+            lines[at] = b"{}"
+        self._file.seek(0)
+        self._file.truncate()
+        self.size = self._file.write(b"\n".join(lines))
+        self._file.flush()
+        self.blank, self._ends = frozenset(self.first + at for at in empty), []
+
+    def line(self, number: int) -> bytes:
+        """One line without its end."""
+        if not self.size:
+            return b""
+        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            if not self._ends:
+                bytes_ = np.frombuffer(whole, np.uint8)
+                self._ends = [-1, *np.flatnonzero(bytes_ == 10).tolist(), self.size]
+                del bytes_
+            at = number - self.first
+            return whole[self._ends[at] + 1 : self._ends[at + 1]].rstrip(b"\r")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def parts(place: Path, offset: int = 0, line: int = 0, size: int | None = None) -> Iterator[Part]:
+    """The file from `offset` on, which is where line number `line` ended. Raises Unreadable where it must stop; the
+    lines before are in the parts given until then."""
+    with opened(place) as source:
+        if offset:
+            _skip(source, offset, line)
+        yield from _parts(source, offset, line, size or PART)
+
+
+def _parts(source: BufferedReader, offset: int, line: int, size: int) -> Iterator[Part]:
+    rest = b""
+    stop: Unreadable | None = None
+    ended = False
+    while not ended:
+        file = _memory()
+        first, lines, written = line + 1, 0, 0
+        try:
+            while written < size:
+                try:
+                    block = source.read1(BLOCK)  # what there is: the lines before a cut are not lost
+                except (EOFError, OSError, zlib.error) as why:
+                    stop = Unreadable(
+                        line + lines + 1, f"the archive is damaged or cut off here ({why}); send it again"
+                    )
+                    block = b""
+                if offset == 0 and not written and not rest and (plain := _without_mark(block)) is not block:
+                    offset, block = len(block) - len(plain), plain
+                if not block:
+                    ended = True
+                    text, rest = rest, b""
+                    if stop:  # the line that was being read is not whole
+                        text = b""
+                else:
+                    cut = block.rfind(b"\n") + 1
+                    if len(rest) + (block.find(b"\n") if cut else len(block)) > LONGEST_LINE:
+                        stop = Unreadable(
+                            line + lines + 1,
+                            f"the line is longer than {LONGEST_LINE >> 20} MB, so nothing from here on was read: give"
+                            " one resource per line (NDJSON), or a Bundle of at most 256 MB in a file of its own",
+                        )
+                        ended, rest = True, b""
+                        break
+                    if not cut:
+                        rest += block
+                        continue
+                    text, rest = rest + block[:cut], block[cut:]
+                if text:
+                    offset += len(text)
+                    lines += _count(text)
+                    file.write(text)
+                    written += len(text)
+                if ended:
+                    break
+            if lines:
+                file.flush()
+                line += lines
+                yield Part(f"/proc/self/fd/{file.fileno()}", first, lines, offset, written, file)
+        finally:
+            file.close()
+    if stop:
+        raise stop
+
+
+def _count(text: bytes) -> int:
+    """How many lines."""
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == 10)) + (not text.endswith(b"\n"))
+
+
+def _without_mark(block: bytes) -> bytes:
+    if block.startswith(b"\xef\xbb\xbf"):
+        return block[3:]
+    for mark, name in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32")):
+        if block.startswith(mark):
+            raise Unreadable(1, f"the file is in {name}; save it as UTF-8")
+    return block
+
+
+def _memory() -> IO[bytes]:
+    """A file that never reaches a disk: its lines may hold personal codes."""
+    if not hasattr(os, "memfd_create"):
+        raise OSError("imports need Linux, whose files in memory keep personal codes off the disk")
+    return os.fdopen(os.memfd_create("import"), "w+b")
+
+
+def _skip(source: BufferedReader, offset: int, line: int) -> None:
+    while offset:
+        read = source.read(min(offset, BLOCK))
+        if not read:
+            raise Unreadable(
+                line + 1, "the file is shorter than when its import began; start the import anew"
+            )
+        offset -= len(read)
+
+
+def opened(place: Path) -> BufferedReader:
+    """The file's bytes, unpacked if it is a gzip archive (by its content, not its name)."""
+    with place.open("rb") as source:
+        packed = source.read(2) == b"\x1f\x8b"
+    return cast(BufferedReader, gzip.open(place)) if packed else place.open("rb")
+
+
+def digest(place: Path) -> str:
+    """SHA-256 of the file as it lies there."""
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
