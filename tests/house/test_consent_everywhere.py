@@ -88,9 +88,8 @@ def imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def sees_rows(tree: ast.Module) -> bool:
-    return any(
-        f"{module}.{name}".startswith(each + ".") for module, name in imported(tree) for each in ROWS
-    ) or any(f"{module}.{name}" in ROWS for module, name in imported(tree))
+    names = [f"{module}.{name}." for module, name in imported(tree) if not name.endswith("Error")]
+    return any(name.startswith(each + ".") for name in names for each in ROWS)
 
 
 def test_who_sees_rows_is_a_written_list() -> None:
@@ -372,9 +371,19 @@ def right(of: Sequence[Person], purpose: str, count: Count, second: bool, gone: 
 
 
 Make = Callable[[Records, State], Engine]
+
+
+def tables(rows: Records, state: State) -> Engine:
+    """The tables engine is an extra."""
+    found = pytest.importorskip("talka_node.engines.tables", exc_type=ImportError)
+    engine: Engine = found.Tables(found.DuckDB.of(Columns.of(rows)))
+    return engine
+
+
 ENGINES: dict[str, Make] = {
     "engines.memory.Memory": lambda rows, state: Memory(rows),
     "engines.bitmap.Bitmap": lambda rows, state: Bitmap.build(Columns.of(rows), state),
+    "engines.tables.Tables": tables,
 }
 
 
@@ -517,9 +526,15 @@ def the_biobank_is_ignored(patch: pytest.MonkeyPatch) -> None:
     def all_of_them(self: State, donors: Any, biobanks: Any) -> Any:
         return np.array([anywhere(self, (donor, "")) for donor in donors.tolist()], np.uint16)
 
-    _own = State.__getitem__
+    def everywhere(self: State) -> Any:
+        donors = np.unique(_arrays(self)[0] >> 16)
+        keys = ((donors[:, None] << 16) | np.arange(len(self.biobanks))).ravel()
+        return keys, all_of_them(self, keys >> 16, keys)
+
+    _own, _arrays = State.__getitem__, State.arrays
     patch.setattr(State, "__getitem__", anywhere)
     patch.setattr(State, "classes_of", all_of_them)
+    patch.setattr(State, "arrays", everywhere)
 
 
 @mutant
