@@ -182,44 +182,49 @@ class _Teller:
         yield f"{pad}  {self.apart(criterion.low, criterion.high)}"
 
     def apart(self, low: int | None, high: int | None) -> str:
+        """How far apart; the counts are told as days before or after, never as negative days."""
         if low is None and high is None:
-            return self.say("at any distance in time", "jebkurā laika attālumā")
+            return self.say(
+                "(a) and (b) lie any number of days apart", "starp (a) un (b) ir jebkurš dienu skaits"
+            )
         if low is not None and high is not None:
             if low > high:
                 return self.say(
-                    f"which cannot be: at least {low} and at most {high} days after (b)",
-                    f"kas nav iespējams: vismaz {low} un ne vairāk kā {high} dienas pēc (b)",
+                    f"which cannot be: (a) lies at least {low} and at most {high} days after (b)",
+                    f"kas nav iespējams: no (b) līdz (a) ir vismaz {low} un ne vairāk kā {high} dienas",
                 )
             if low >= 0:
                 return self.say(
-                    f"(a) lies {low} to {high} days after (b)", f"(a) ir {low} līdz {high} dienas pēc (b)"
+                    f"(a) lies {low} to {self.days(high)} after (b)",
+                    f"(a) ir {low} līdz {self.days(high)} pēc (b)",
                 )
             if high <= 0:
                 return self.say(
-                    f"(a) lies {-high} to {-low} days before (b)",
-                    f"(a) ir {-high} līdz {-low} dienas pirms (b)",
+                    f"(a) lies {-high} to {self.days(-low)} before (b)",
+                    f"(a) ir {-high} līdz {self.days(-low)} pirms (b)",
                 )
             return self.say(
-                f"(a) lies between {-low} days before and {high} days after (b)",
-                f"(a) ir laikā no {-low} dienām pirms līdz {high} dienām pēc (b)",
+                f"(a) lies between {self.days(-low)} before and {self.days(high)} after (b)",
+                f"(a) ir laikā, kas sākas {self.days(-low)} pirms (b) un beidzas {self.days(high)} pēc (b)",
             )
         if low is not None:
             if low >= 0:
                 return self.say(
-                    f"(a) lies at least {low} days after (b)", f"(a) ir vismaz {low} dienas pēc (b)"
+                    f"(a) lies at least {self.days(low)} after (b)", f"(a) ir vismaz {self.days(low)} pēc (b)"
                 )
             return self.say(
-                f"(a) lies at most {-low} days before (b), or at any time after it",
-                f"(a) ir ne vairāk kā {-low} dienas pirms (b) vai jebkad pēc tā",
+                f"(a) lies at most {self.days(-low)} before (b), or at any time after it",
+                f"(a) ir ne vairāk kā {self.days(-low)} pirms (b) vai jebkad pēc tā",
             )
         assert high is not None
         if high <= 0:
             return self.say(
-                f"(a) lies at least {-high} days before (b)", f"(a) ir vismaz {-high} dienas pirms (b)"
+                f"(a) lies at least {self.days(-high)} before (b)",
+                f"(a) ir vismaz {self.days(-high)} pirms (b)",
             )
         return self.say(
-            f"(a) lies at most {high} days after (b), or at any time before it",
-            f"(a) ir ne vairāk kā {high} dienas pēc (b) vai jebkad pirms tā",
+            f"(a) lies at most {self.days(high)} after (b), or at any time before it",
+            f"(a) ir ne vairāk kā {self.days(high)} pēc (b) vai jebkad pirms tā",
         )
 
     def leaf(
@@ -315,10 +320,7 @@ class _Teller:
             )
         if pattern.aliquots > 0:
             conditions.append(
-                self.say(
-                    f"with at least {pattern.aliquots} aliquots left",
-                    f"atlikušas vismaz {pattern.aliquots} alikvotas",
-                )
+                self.say("aliquots left: at least ", "atlikušo alikvotu: vismaz ") + str(pattern.aliquots)
             )
         if not conditions:
             return self.say("any sample", "jebkurš paraugs")
@@ -365,12 +367,24 @@ class _Teller:
             parts.append(self.say("to ", "līdz ") + self.day(window.until))
         return " ".join(parts)
 
+    def days(self, number: int) -> str:
+        return f"{number} {self.number(number, ('day', 'days'), ('diena', 'dienas'))}"
+
+    def number(self, number: int, english: tuple[str, str], latvian: tuple[str, str]) -> str:
+        """The singular or plural that goes with a number: in Latvian 21 is singular, 11 is not."""
+        one = number % 10 == 1 and number % 100 != 11 if self.latvian else number == 1
+        return (latvian if self.latvian else english)[0 if one else 1]
+
     def years(self, ages: Ages) -> str:
-        if ages.low is not None and ages.low == ages.high:
-            return self.say(f"{ages.low} years", f"{ages.low} gadi")
         limits = self.limits(ages.low, ages.high)
-        between = ages.low is not None and ages.high is not None
-        return "" if limits is None else limits + self.say(" years", " gadiem" if between else " gadi")
+        last = ages.low if ages.high is None else ages.high
+        if limits is None or last is None:
+            return ""
+        if ages.low == ages.high:
+            limits = str(last)
+        between = ages.low is not None and ages.high is not None and ages.low != ages.high
+        latvian = ("gadam", "gadiem") if between else ("gads", "gadi")
+        return f"{limits} {self.number(last, ('year', 'years'), latvian)}"
 
     def limits(self, low: float | None, high: float | None) -> str | None:
         if low is None and high is None:

@@ -5,6 +5,8 @@
         Purpose(Use.DISEASE, AskerKind.ACADEMIC, disease="C34"), ages_at="2026-01-01"
     )
 
+and reading them: `explain(question)`, `explain(question, "lv")`.
+
 Criteria are joined with `&`, `|` and `~`; what comes out is a plain value of `nodes`. Days are dates or "2026-01-31".
 Nothing is read from a clock or a catalogue: whether the names mean anything to a node says `check`.
 """
@@ -15,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from talka_query import nodes
+from talka_query.explain import explain as explain
 from talka_query.nodes import (
     Ages,
     Axis,

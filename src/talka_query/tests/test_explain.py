@@ -35,7 +35,7 @@ How many donors are there of whom this is known:
   - all of these:
     - a diagnosis C34 or whatever lies below, dated from 2015-01-01
     - at least one of these:
-      - a sample, of type DNA or Serum, at age from 50 to 70 years, stored at -60to-85, with at least 2 aliquots left
+      - a sample, of type DNA or Serum, at age from 50 to 70 years, stored at -60to-85, aliquots left: at least 2
       - carries some genetic variant in the gene TP53 in at least one copy
     - it is not known that:
       - sex: male
@@ -63,7 +63,7 @@ Cik ir donoru, par kuriem zināms:
     - diagnoze C34 vai kas zem tā, laikā no 01.01.2015.
     - vismaz viens no turpmākā:
       - paraugs, veids: DNA vai Serum, vecums toreiz: no 50 līdz 70 gadiem, glabāts: -60to-85, \
-atlikušas vismaz 2 alikvotas
+atlikušo alikvotu: vismaz 2
       - ir kāds ģenētiskais variants gēnā TP53 vismaz vienā kopijā
     - nav zināms, ka:
       - dzimums: vīrietis
@@ -80,6 +80,50 @@ apstrādā valstī LV.
 Jautātāja konts: anna; atļauja: nav.
 Skaita tikai donorus, kuru piekrišana kādā biobankā šo nolūku pieļauj, un tikai šādu biobanku paraugus."""
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "english", "latvian"),
+    [
+        (0, 1, "(a) lies 0 to 1 day after (b)", "(a) ir 0 līdz 1 diena pēc (b)"),
+        (0, 21, "(a) lies 0 to 21 days after (b)", "(a) ir 0 līdz 21 diena pēc (b)"),
+        (-11, -1, "(a) lies 1 to 11 days before (b)", "(a) ir 1 līdz 11 dienas pirms (b)"),
+        (-7, 1, "(a) lies between 7 days before and 1 day after (b)",
+         "(a) ir laikā, kas sākas 7 dienas pirms (b) un beidzas 1 diena pēc (b)"),
+        (1, None, "(a) lies at least 1 day after (b)", "(a) ir vismaz 1 diena pēc (b)"),
+        (-7, None, "(a) lies at most 7 days before (b), or at any time after it",
+         "(a) ir ne vairāk kā 7 dienas pirms (b) vai jebkad pēc tā"),
+        (None, -365, "(a) lies at least 365 days before (b)", "(a) ir vismaz 365 dienas pirms (b)"),
+        (None, 7, "(a) lies at most 7 days after (b), or at any time before it",
+         "(a) ir ne vairāk kā 7 dienas pēc (b) vai jebkad pirms tā"),
+        (None, None, "(a) and (b) lie any number of days apart", "starp (a) un (b) ir jebkurš dienu skaits"),
+        (3, 2, "which cannot be: (a) lies at least 3 and at most 2 days after (b)",
+         "kas nav iespējams: no (b) līdz (a) ir vismaz 3 un ne vairāk kā 2 dienas"),
+    ],
+)  # fmt: skip
+def test_days_apart(low: int | None, high: int | None, english: str, latvian: str) -> None:
+    within = nodes.Within(nodes.Specimen(), nodes.Diagnosis(), low, high)
+    question = replace(QUESTION, such_that=within)
+    assert explain(question, "en").splitlines()[4].strip() == english
+    assert explain(question, "lv").splitlines()[4].strip() == latvian
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "english", "latvian"),
+    [
+        (1, 1, "1 year", "1 gads"),
+        (11, 11, "11 years", "11 gadi"),
+        (None, 21, "at most 21 years", "ne vairāk kā 21 gads"),
+        (50, None, "at least 50 years", "vismaz 50 gadi"),
+        (50, 71, "from 50 to 71 years", "no 50 līdz 71 gadam"),
+        (50, 70, "from 50 to 70 years", "no 50 līdz 70 gadiem"),
+        (None, None, "anything, even unknown", "jebkas, arī nezināms"),
+    ],
+)
+def test_ages(low: int | None, high: int | None, english: str, latvian: str) -> None:
+    question = replace(QUESTION, such_that=nodes.Age(nodes.Ages(low, high)))
+    assert explain(question, "en").splitlines()[1].strip() == f"- age: {english}"
+    assert explain(question, "lv").splitlines()[1].strip() == f"- vecums: {latvian}"
 
 
 @given(stores.questions())
