@@ -196,6 +196,25 @@ assert {*MODIFIERS, *PERMISSIONS} == {*DUO, *LOCAL}
 
 WORDS: dict[str, tuple[str, str]] = {
     "none": ("Derīgas piekrišanas nav.", "There is no valid consent."),
+    # … and, where the history is at hand, why there is none
+    "never": ("Šai biobankai piekrišana nav dota.", "No consent was given to this biobank."),
+    "not_yet": ("Piekrišana vēl nav sākusies.", "The consent has not begun yet."),
+    "withdrawn": ("Piekrišana ir atsaukta.", "The consent was withdrawn."),
+    "destroyed": ("Paraugi un dati ir iznīcināti.", "Samples and data were destroyed."),
+    "expired": ("Piekrišanas termiņš ir beidzies.", "The consent has run out."),
+    "came_of_age": (
+        "Donors ir kļuvis pilngadīgs un pārstāvja doto piekrišanu nav apstiprinājis.",
+        "The donor has come of age and has not reconfirmed the representative's consent.",
+    ),
+    "died": (
+        "Donors ir miris, un piekrišana līdz ar to ir beigusies.",
+        "The donor died, and with that it ended.",
+    ),
+    "posthumous": ("Piekrišana datēta pēc donora nāves.", "The consent is dated after the donor's death."),
+    "void": (
+        "Šī piekrišana jau agrāk ir atsaukta; par to liecina atsaukumu reģistrs.",
+        "This very consent was withdrawn before, as the tombstones show.",
+    ),
     "covered": ("Piekrišana šo nolūku aptver: {}.", "The consent covers this purpose: {}."),
     "not_covered": (
         "Neviena atļauja šo nolūku neaptver; dotās atļaujas: {}.",
@@ -205,7 +224,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Vai atļauja šo nolūku aptver, jālemj cilvēkam: {}.",
         "Whether the permission covers this purpose is for a person to decide: {}.",
     ),
-    "restricted": ("Piekrišanas ierobežojums to nepieļauj: {}.", "A restriction of the consent rules it out: {}."),
+    "restricted": (
+        "Piekrišanas ierobežojums to nepieļauj: {}.",
+        "A restriction of the consent rules it out: {}.",
+    ),
     "unproven": (
         "Nosacījums nav apliecināts, tāpēc jālemj cilvēkam: {}.",
         "The condition has not been shown to hold, so a person must decide: {}.",
@@ -246,7 +268,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Donors ir atteicies no otrreizējās izmantošanas; vai likums te pieļauj izņēmumu, jālemj cilvēkam.",
         "The donor has opted out of secondary use; whether the law makes an exception here is for a person to decide.",
     ),
-}  # fmt: skip
+}
 
 
 def reason(code: str, detail: str = "", form: str = "") -> Reason:

@@ -35,9 +35,11 @@ from numpy.typing import NDArray
 
 from talka_node.consent import chain, history
 from talka_node.consent.chain import Chain, Damaged
+from talka_node.consent.decision import NO_GROUNDS, REFUSE, Decision, Grounds, decide, reason
 from talka_node.consent.forms import Forms
 from talka_node.consent.history import REFUSALS, Event, Found, Kind, NotAnEvent, Recorded
 from talka_node.consent.state import State
+from talka_query.nodes import Purpose
 
 SNAPSHOT_VERSION = 1
 SNAPSHOT_EVERY = 20_000  # lines behind the snapshot: about half a second of replay
@@ -551,6 +553,22 @@ class Log:
     def standing(self, donor: int, biobank: str, on: date, known: date | None = None) -> Found:
         """How a donor stands at a biobank on a day, or why there is no consent; by what was known on day `known`."""
         return history.standing(self.history(donor, known), biobank, on, self.forms)
+
+    def decide(
+        self,
+        donor: int,
+        biobank: str,
+        purpose: Purpose,
+        on: date,
+        *,
+        grounds: Grounds = NO_GROUNDS,
+        known: date | None = None,
+    ) -> Decision:
+        """What one donor's consent says to a purpose on a day, and why: for the donor's own view, not for counting."""
+        found = self.standing(donor, biobank, on, known)
+        if found.standing is None:
+            return Decision(REFUSE, (reason(found.why),))
+        return decide(found.standing, purpose, on, self.forms, grounds)
 
     def state_on(self, day: date, known: date | None = None) -> State:
         """The state on any day, also a past one, by what the node knew on day `known` (None: by all it knows).

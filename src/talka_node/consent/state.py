@@ -287,8 +287,14 @@ class State:
     def _tell(self, moves: list[Change]) -> None:
         if moves:
             self.version += 1
+            failed = None
             for listener in self._listeners:
-                listener(moves)
+                try:
+                    listener(moves)
+                except Exception as error:  # noqa: BLE001 -- one that fails keeps no other from hearing of a withdrawal
+                    failed = failed or error
+            if failed is not None:
+                raise failed
 
     def _permitting(
         self, purpose: Purpose, on: date, grounds: Grounds

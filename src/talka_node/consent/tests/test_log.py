@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -19,8 +20,9 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from talka_node.consent import By, Forms, Standing, basis, chain, examples
+from talka_node.consent import By, Forms, Standing, basis, chain, examples, history
 from talka_node.consent.chain import Broken, Chain, Damaged
+from talka_node.consent.decision import WORDS
 from talka_node.consent.history import OF_DONOR, Event, Kind, NotAnEvent
 from talka_node.consent.log import ClockLeap, InUse, Log, TombstonesMissing
 from talka_query.nodes import AskerKind, Purpose, Use
@@ -178,6 +180,32 @@ def test_the_tombstones_lie_beside_the_node_however_it_is_named(
     monkeypatch.chdir(tmp_path / "node")
     opened(Path()).close()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["node", "node.tombstones"]
+
+
+def test_why_a_donor_is_not_counted_is_told(tmp_path: Path) -> None:
+    with opened(tmp_path / "node") as log:
+        log.record(signed(1), signed(1, "Beta"), withdrawn(1, "Beta"), signed(2, until=date(2026, 1, 1)))
+        found = [
+            log.decide(donor, bank, RESEARCH, TODAY)
+            for donor, bank in ((1, "Alpha"), (1, "Beta"), (2, "Alpha"))
+        ]
+        assert [each.outcome.name for each in found] == ["PERMIT", "REFUSE", "REFUSE"]
+        assert [why.en for each in found for why in each.reasons] == [
+            "The consent covers this purpose: GRU.",
+            "The consent was withdrawn.",
+            "The consent has run out.",
+        ]
+        assert log.decide(3, "Alpha", RESEARCH, TODAY).reasons[0].lv == "Šai biobankai piekrišana nav dota."
+
+
+def test_every_reason_of_a_history_has_its_sentence() -> None:
+    source = Path(history.__file__).read_text("utf-8")
+    told = set(re.findall(r'Found\(None, "(\w+)"\)|return "(\w+)"', source))
+    codes = {each for pair in told for each in pair if each} | {Kind.WITHDRAWN.value, Kind.DESTROYED.value}
+    assert codes == {
+        "never", "not_yet", "withdrawn", "destroyed", "expired", "came_of_age", "died", "posthumous", "void"
+    }  # fmt: skip
+    assert codes <= WORDS.keys()
 
 
 def test_what_cannot_be_recorded_stops_the_whole_call(tmp_path: Path) -> None:

@@ -94,6 +94,20 @@ def test_listeners_hear_every_move_once_after_it_was_made() -> None:
     assert state.version == 3
 
 
+def test_a_listener_that_fails_keeps_no_other_from_hearing() -> None:
+    state = State(FORMS, TODAY)
+    heard: list[Change] = []
+
+    def fail(_: object) -> None:
+        raise RuntimeError("an index is broken")
+
+    state.on_change(fail)
+    state.on_change(heard.extend)
+    with pytest.raises(RuntimeError, match="broken"):
+        state.put(1, "Alpha", BROAD)
+    assert (heard, state[1, "Alpha"], state.version) == ([Change(1, "Alpha", 0, 1)], 1, 1)
+
+
 def test_classes_of_a_whole_column() -> None:
     state = State(FORMS)
     for donor in range(40):
