@@ -12,8 +12,10 @@ from __future__ import annotations
 from talka_node.pseudonyms.client import KeyServer
 from talka_node.pseudonyms.naming import Namer
 from talka_node.pseudonyms.personal import Code, Quarantined, Reason, read, read_all
+from talka_node.pseudonyms.resolver import NetworkResolver
 from talka_node.pseudonyms.table import Feed, Persons, Table
 
 __all__ = [
-    "Code", "Feed", "KeyServer", "Namer", "Persons", "Quarantined", "Reason", "Table", "read", "read_all",
+    "Code", "Feed", "KeyServer", "Namer", "NetworkResolver", "Persons", "Quarantined", "Reason",
+    "Table", "read", "read_all",
 ]  # fmt: skip

@@ -42,6 +42,10 @@ create index if not exists changes_back on changes (epoch, new);
 create table if not exists projects (
     project text primary key, epoch integer not null references epochs, feed integer not null, key blob not null
 ) strict, without rowid;
+create table if not exists ids (digest blob primary key, donor integer not null) strict, without rowid;
+create index if not exists ids_back on ids (donor);
+create table if not exists same (donor integer primary key, of integer not null) strict;
+create table if not exists kept (name text primary key, value any not null) strict, without rowid;
 create table if not exists heads (
     sequence integer not null, hash text not null, primary key (sequence, hash)
 ) strict, without rowid;
@@ -75,6 +79,16 @@ class Persons:
     feed: Feed | None
     donors: npt.NDArray[np.int32]
     numbers: npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """Which numbers donors have: `ids` by keyed hashes of their ids at sources, `same` those that are another's."""
+
+    key: bytes
+    next: int
+    ids: dict[bytes, int]
+    same: dict[int, int]
 
 
 class Table:
@@ -163,9 +177,61 @@ class Table:
         return [row[0] for row in rows]
 
     def forget(self, donors: Iterable[int]) -> None:
-        """Removes donors from every epoch, and overwrites what stood there."""
+        """Removes donors from every epoch, with the ids that led to them, and overwrites what stood there."""
+        gone = [(donor,) for donor in donors]
         with self._transaction() as link:
-            link.executemany("delete from pseudonyms where donor = ?", [(donor,) for donor in donors])
+            for table in ("pseudonyms", "ids", "same"):
+                link.executemany(f"delete from {table} where donor = ?", gone)
+
+    # --- numbers of donors ------------------------------------------------------------------------------------
+
+    def numbering(self) -> Numbering:
+        """The donors' numbers as they were given out."""
+        with self._transaction() as link:
+            link.execute("insert or ignore into kept values ('id key', ?)", (secrets.token_bytes(32),))
+            link.execute("insert or ignore into kept values ('next', 0)")
+            kept = dict(link.execute("select name, value from kept"))
+            ids = dict(link.execute("select digest, donor from ids"))
+            same = dict(link.execute("select donor, of from same"))
+        return Numbering(kept["id key"], kept["next"], ids, same)
+
+    def pseudonyms(self, epoch: int) -> dict[int, bytes]:
+        """Donor → pseudonym, of all who have one, in the order of their numbers."""
+        with self._lock:
+            return dict(
+                self._link.execute(
+                    "select donor, pseudonym from pseudonyms where epoch = ? order by donor", (epoch,)
+                )
+            )
+
+    def newest(self, epoch: int) -> dict[bytes, bytes]:
+        """Pseudonyms of codes that were changed → that of the newest code."""
+        with self._lock:
+            return _newest(self._changes(epoch))
+
+    def number(
+        self,
+        epoch: int,
+        *,
+        ids: dict[bytes, int],
+        same: dict[int, int],
+        pseudonyms: dict[int, bytes],
+        began: int,
+        ends: int,
+    ) -> None:
+        """Keeps what a resolver gave out: numbers from `began` to below `ends`. All or nothing."""
+        with self._transaction() as link:
+            moved = link.execute(
+                "update kept set value = ? where name = 'next' and value = ?", (ends, began)
+            ).rowcount
+            if not moved:
+                raise Contradiction("another import gave out donors' numbers meanwhile; start this one anew")
+            link.executemany("insert or replace into ids values (?, ?)", ids.items())
+            link.executemany("insert or replace into same values (?, ?)", same.items())
+            link.executemany(
+                "insert or replace into pseudonyms values (?, ?, ?)",
+                [(epoch, donor, pseudonym) for donor, pseudonym in pseudonyms.items()],
+            )
 
     # --- persons ----------------------------------------------------------------------------------------------
 
@@ -211,6 +277,17 @@ class Table:
                 )
                 names += self._step("select old from changes where epoch = ? and new = ?", epoch, name)
         return sorted(donors)
+
+    def donor_of(self, epoch: int, pseudonym: bytes) -> int | None:
+        """The number under which the person's rows are read, all numbers that turned out to be theirs taken together."""
+        donors = self.donors_of_person(epoch, pseudonym)
+        if not donors:
+            return None
+        number: int = donors[0]
+        with self._lock:
+            while row := self._link.execute("select of from same where donor = ?", (number,)).fetchone():
+                [number] = row
+        return number
 
     def _step(self, query: str, epoch: int, pseudonym: bytes) -> list[Any]:
         return [row[0] for row in self._link.execute(query, (epoch, pseudonym))]
