@@ -76,7 +76,7 @@ class Problem:
 
 def problems(question: Question, catalogue: Catalogue) -> list[Problem]:
     """All that keeps the node from answering, in the order of the question; empty if it can."""
-    found = list(_of_question(question))
+    found = list(_of_question(question, catalogue))
     for path, criterion in walk.criteria(question):
         found += _of_criterion(path, criterion, question, catalogue)
     return found
@@ -102,7 +102,7 @@ def converted(question: Question, catalogue: Catalogue) -> Question:
 # --- the parts --------------------------------------------------------------------------------------------
 
 
-def _of_question(question: Question) -> Iterator[Problem]:
+def _of_question(question: Question, catalogue: Catalogue) -> Iterator[Problem]:
     if question.version != VERSION:
         yield Problem("version", f"{question.version} is not known here; this is version {VERSION}")
     if len(question.by) > MOST_AXES:
@@ -114,6 +114,8 @@ def _of_question(question: Question) -> Iterator[Problem]:
         yield Problem("purpose.disease", "is missing; research on a disease must say which (ICD-10)")
     if purpose.use is not Use.DISEASE and purpose.disease is not None:
         yield Problem("purpose.disease", f'goes with the use "{Use.DISEASE}" only')
+    if purpose.disease is not None:
+        yield from _coded("purpose.disease", [purpose.disease], catalogue.diagnosis)
     if len(purpose.country) != 2 or not (purpose.country.isascii() and purpose.country.isupper()):
         yield Problem("purpose.country", "must be a code of two letters (ISO 3166-1), as in LV")
 

@@ -17,7 +17,8 @@ from talka_query import nodes, walk, wire
 from talka_query.nodes import SPECIMEN_AXES, VERSION, Axis, Count, Criterion, Purpose, Question, Use
 from talka_query.wire import KIND_OF, KINDS, Malformed
 
-# Whether one ICD-10 code, range or chapter lies wholly within another, or is the same.
+# Whether one ICD-10 code, range or chapter lies wholly within another, or is the same. What is no code at all lies
+# nowhere: if it raises ValueError, the answer is no.
 LiesWithin = Callable[[str, str], bool]
 
 JOINING = frozenset({"all", "any", "not", "within"})  # they say nothing of a donor by themselves
@@ -100,9 +101,16 @@ def why_not(
     question: Question, permit: Permit, *, holder: str, on: date, lies_within: LiesWithin
 ) -> list[Reason]:
     """All reasons why `holder`, who is known to be that, may not ask this on the day; empty if they may."""
-    found = [*_of_permit(question, permit, holder, on), *_of_purpose(question, permit, lies_within)]
+
+    def surely(inner: str, outer: str) -> bool:
+        try:
+            return lies_within(inner, outer)
+        except ValueError:
+            return False
+
+    found = [*_of_permit(question, permit, holder, on), *_of_purpose(question, permit, surely)]
     for path, criterion in walk.criteria(question):
-        found += _of_criterion(path, criterion, permit, lies_within)
+        found += _of_criterion(path, criterion, permit, surely)
     return [*found, *_of_biobanks(question, permit), *_of_counting(question, permit)]
 
 

@@ -143,6 +143,9 @@ def test_the_purpose_must_fit() -> None:
     assert of(replace(PURPOSE, disease="C34")) == [
         Problem("purpose.disease", 'goes with the use "disease" only')
     ]
+    assert of(Purpose(Use.DISEASE, AskerKind.ACADEMIC, disease="nothing")) == [
+        Problem("purpose.disease", "'nothing' is not of ICD-10; write C34")
+    ]
     assert of(replace(PURPOSE, country="lv"))[0].path == "purpose.country"
 
 

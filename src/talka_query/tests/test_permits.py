@@ -41,6 +41,8 @@ ASKED = (
 
 
 def within(inner: str, outer: str) -> bool:
+    if not inner[:1].isupper():
+        raise ValueError(f"{inner} is no code")
     return inner.startswith(outer)
 
 
@@ -120,6 +122,16 @@ def test_diagnoses_lie_within_those_allowed_wherever_they_stand() -> None:
     assert refused(question) == [
         ("such_that.of[1].of[0].codes", "Diagnoses must be named; the permit limits them to C34, C50."),
         ("such_that.of[1].of[1].of.anchor.codes", "E11 is not among the diagnoses of the permit: C34, C50."),
+    ]
+
+
+def test_what_is_no_code_lies_nowhere() -> None:
+    question = replace(ASKED, such_that=(q.diagnosis("?", since="2015-01-01") & SERUM).criterion)
+    assert refused(question) == [
+        ("such_that.of[0].codes", "? is not among the diagnoses of the permit: C34, C50.")
+    ]
+    assert refused(replace(ASKED, purpose=replace(LUNG, disease="?"))) == [
+        ("purpose", "The permit does not provide for this purpose.")
     ]
 
 
