@@ -279,7 +279,7 @@ class Table:
         return sorted(donors)
 
     def donor_of(self, epoch: int, pseudonym: bytes) -> int | None:
-        """The number under which the person's rows are read, all numbers that turned out to be theirs taken together."""
+        """The number under which the person's rows are read, once all numbers that are theirs are taken together."""
         donors = self.donors_of_person(epoch, pseudonym)
         if not donors:
             return None
