@@ -1,0 +1,409 @@
+"""A node as one object over one directory: facts, consents, index, policy and journal, kept in step.
+
+    node.json      name and format                 forms/     consent forms, as data
+    store.json     and segments/: the facts        consent/   the log of consents (its tombstones lie outside)
+    index/         one file per state of the facts journal/   every question and what was told
+    keys/          secrets of this node            policy.yaml  its rules of disclosure, if not the default ones
+    catalogue.yaml what it publishes of itself     callers.json who may ask, see `signed`
+
+`ask` is the one way from a question to what may be told: check → admit → consent → engine → release → journal. Nothing
+is returned before the journal's entry is on disk. One process has a node open at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from talka_node import catalogue, consent, disclosure, journal
+from talka_node.catalogue import Catalogue
+from talka_node.consent import Forms
+from talka_node.consent.chain import Damaged as ConsentDamaged
+from talka_node.consent.history import Event, Kind
+from talka_node.consent.log import Entry, InUse, Log
+from talka_node.disclosure import Admitted, Policy, Refused, Released, Standing, Trace
+from talka_node.engines.bitmap import Bitmap
+from talka_node.engines.bitmap import Damaged as IndexDamaged
+from talka_node.importers import LocalResolver, Manifest, Progress, import_files
+from talka_node.journal import Journal
+from talka_node.store import Store
+from talka_query import check, wire
+from talka_query.check import Problem
+from talka_query.nodes import Question
+
+FORMAT = 1
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class NotUnderstood(ValueError):
+    """The question speaks of what this node does not know, or of somebody; `problems` say where, and what is near."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+class NotANode(Exception):
+    """The directory is no node, or cannot be one; the message says what would help."""
+
+
+class Open(NotANode):
+    """Another process has the node open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What may be told, and what it stands on: the entry in the journal, the day judged, the state of the facts, and
+    the head of the log of consents."""
+
+    released: Released
+    entry: int
+    day: date
+    facts: int
+    consents: str
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "question": wire.encode(self.released.question),
+            "answer": self.released.plain(),
+            "entry": self.entry,
+            "day": self.day.isoformat(),
+            "facts": self.facts,
+            "consents": self.consents,
+        }
+
+
+class Node:
+    """An open node. `with Node(path) as node:` closes it when done; safe for several threads."""
+
+    def __init__(self, path: Path | str, *, clock: Callable[[], datetime] = now) -> None:
+        """Open what `Node.create` made. NotANode where there is none, Open where another process has it; damage raises
+        what the damaged part raises."""
+        self.path = Path(path)
+        self.clock = clock
+        self.name = about(self.path)["name"]
+        self.policy = _policy(self.path)
+        self.store = Store(self.path)
+        try:
+            self.log = Log(self.path, Forms.load(self.path / "forms"), clock=clock)
+        except InUse as why:
+            raise Open(
+                f"{self.path} is open in another process: stop it, or ask the node that it serves"
+            ) from why
+        try:
+            self.journal = Journal(self.path / "journal")
+        except BaseException:
+            self.log.close()
+            raise
+        secret = _secret(self.path / "keys" / "disclosure.key")
+        self._noise = blake2b(secret, person=b"noise").digest()
+        since = clock().date() - timedelta(days=self.policy.budget.days)
+        self.memory = disclosure.Memory(
+            blake2b(secret, person=b"askers").digest(),
+            (
+                Trace.of(trace)
+                for entry in journal.entries(self.path / "journal", since=since)
+                if entry.kind == "answer"
+                for trace in entry.read()["traces"]
+            ),
+        )
+        self.catalogue = self._catalogue()
+        self._lock = threading.Lock()
+        self._index: tuple[Bitmap, int] | None = None
+
+    @classmethod
+    def create(cls, path: Path | str, name: str) -> None:
+        """Make a new node in a new directory, or an empty one. NotANode if something is there."""
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise NotANode(f"{path} is not empty; give a new directory for the node")
+        if not name.strip() or len(name) > 100 or not name.isprintable():
+            raise NotANode("a node's name is 1 to 100 printable characters, as that of the institution is")
+        tombstones = path.absolute().with_name(path.absolute().name + ".tombstones")
+        if tombstones.exists():
+            raise NotANode(
+                f"{tombstones} holds the refusals of an earlier node: restore that node from its backup, or choose"
+                " another directory"
+            )
+        Store.create(path)
+        for folder in ("forms", "index", "consent", "journal"):
+            (path / folder).mkdir()
+        _secret(path / "keys" / "disclosure.key")
+        (path / "catalogue.yaml").write_text(catalogue.EMPTY, encoding="utf-8")
+        about = json.dumps({"format": FORMAT, "name": name.strip()}, ensure_ascii=False, indent=1)
+        (path / "node.json").write_text(about + "\n", encoding="utf-8")
+
+    def close(self) -> None:
+        self.journal.close()
+        self.log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- keeping in step ----------------------------------------------------------------------------------
+
+    def _catalogue(self) -> Catalogue:
+        return catalogue.read(self.path / "catalogue.yaml", self.store.state.units)
+
+    def engine(self) -> Bitmap:
+        """The index of the facts; it follows the consents by itself. Built where there is none yet."""
+        return self._indexed()[0]
+
+    def _indexed(self) -> tuple[Bitmap, int]:
+        """The index, and which state of the facts it is of."""
+        found = self._index
+        if found is None:
+            with self._lock:
+                found = self._index = self._index or self._open_index()
+        return found
+
+    def refresh(self) -> bool:
+        """Look whether the facts have changed; whether they have. Questions are answered from the old ones until the
+        new index is there."""
+        with self._lock:
+            if not self.store.refresh() and self._index is not None:
+                return False
+            self.catalogue = self._catalogue()
+            self._index = self._open_index()
+            return True
+
+    def _open_index(self) -> tuple[Bitmap, int]:
+        generation = self.store.state.generation
+        place = self.path / "index" / f"{generation}.index"
+        if place.exists():
+            try:
+                return Bitmap.open(place, self.log.state), generation
+            except IndexDamaged:
+                place.unlink()
+        built = Bitmap.build(self.store.columns(), self.log.state)
+        built.save(place)
+        for other in (self.path / "index").glob("*.index"):
+            if other != place:
+                other.unlink()
+        # What was built holds all its arrays in memory; what is opened is mapped.
+        return Bitmap.open(place, self.log.state), generation
+
+    def today(self) -> date:
+        """The day to judge by: never one before a day that has already been."""
+        day = self.clock().date()
+        return self.log.today(day) if day > self.log.state.day else self.log.state.day
+
+    # --- questions ----------------------------------------------------------------------------------------
+
+    def ask(self, question: Question, *, standing: Standing = Standing.OPEN) -> Answer | Refused:
+        """What may be told of a question, or why nothing is. `standing`: PERMIT if the caller has checked its permit.
+
+        NotUnderstood for a question that the node cannot read: such a one is not kept anywhere.
+        """
+        asked, day, admitted = self._admit(question, standing, steps=False)
+        if isinstance(admitted, Refused):
+            return admitted
+        basis = consent.basis(self.log.state, question.purpose, day)
+        engine, facts = self._indexed()
+        exact = engine.answer(admitted.question, basis)
+        behind = disclosure.beside(admitted.question)
+        donors = engine.answer(behind, basis) if behind is not None else None
+        released = disclosure.release(admitted, exact, self.policy, self._noise, donors)
+        traces = (trace.plain() for trace in admitted.traces)
+        entry = self.journal.append("answer", journal.answered(asked, released.plain(), traces))
+        return Answer(released, entry.number, day, facts, self.log.head)
+
+    def attrition(
+        self, question: Question, *, standing: Standing = Standing.OPEN
+    ) -> list[int | None] | Refused:
+        """What may be told of how many are left after each criterion; None where nothing is. See `ask`."""
+        asked, day, admitted = self._admit(question, standing, steps=True)
+        if isinstance(admitted, Refused):
+            return admitted
+        basis = consent.basis(self.log.state, question.purpose, day)
+        exact = self.engine().attrition(admitted.question, basis)
+        told = disclosure.release_steps(admitted, exact, self.policy, self._noise)
+        traces = (trace.plain() for trace in admitted.traces)
+        self.journal.append("answer", journal.answered(asked, {"steps": told}, traces))
+        return told
+
+    def _admit(
+        self, question: Question, standing: Standing, *, steps: bool
+    ) -> tuple[bytes, date, Admitted | Refused]:
+        """The question's text, the day, and whether it may be answered. A refusal is in the journal already."""
+        asked = wire.dumps(question).encode()
+        if journal.PERSONAL_CODE.search(asked):
+            code = "holds what looks like a personal code; no question is about somebody"
+            raise NotUnderstood([Problem("question", code)])
+        known = self.catalogue
+        if problems := check.problems(question, known):
+            raise NotUnderstood(problems)
+        day = self.today()
+        admitted = disclosure.admit(
+            check.converted(question, known),
+            self.policy,
+            self.memory,
+            today=day,
+            standing=standing,
+            steps=steps,
+        )
+        if isinstance(admitted, Refused):
+            reasons = {"question": orjson.Fragment(asked), "reasons": admitted.reasons}
+            self.journal.append("refusal", orjson.dumps(reasons))
+        return asked, day, admitted
+
+    # --- facts --------------------------------------------------------------------------------------------
+
+    def take(
+        self,
+        paths: Sequence[Path | str],
+        *,
+        format: str | None = None,  # noqa: A002 -- what the command line calls it
+        source: str = "",
+        biobank: str | None = None,
+        options: dict[str, Any] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Manifest:
+        """Import files, see `importers.import_files`. When this returns, questions see them."""
+        manifest = import_files(
+            self.path,
+            paths,
+            format=format,
+            source=source,
+            biobank=biobank,
+            options=options,
+            consents=self.log.record,
+            standing=self.log.state,
+            progress=progress,
+            today=self.today(),
+        )
+        self.refresh()
+        return manifest
+
+    # --- refusals of donors -------------------------------------------------------------------------------
+
+    def withdraw(
+        self, person: str, *, source: str = "", biobank: str | None = None, kind: Kind = Kind.WITHDRAWN
+    ) -> Entry:
+        """A donor, by the id at a source, takes consent back today: at one biobank, or at all. When this returns it is
+        on disk, and every later answer obeys. `kind`: OPTED_OUT for the opt-out of secondary use, OPTED_IN to end it.
+
+        LookupError if no such donor is known.
+        """
+        donor = self._donor(source, person)
+        event = Event(f"node:{_fresh()}", kind, self.today(), donor, biobank)
+        [entry] = self.log.record(event)
+        return entry
+
+    def _donor(self, source: str, person: str) -> int:
+        [number] = LocalResolver(self.path / "keys").numbers(source, [person])
+        with self.store.connect() as link:
+            found = link.execute("SELECT count(*) FROM donors WHERE donor = ?", [number]).fetchone()
+        # A number that was given just now is forgotten again: nothing was flushed.
+        if (found is None or not found[0]) and not self.log.history(number):
+            named = f"source {source!r}" if source else "the imports without a source"
+            raise LookupError(
+                f"{named} told of no donor with this id; the id is that of the Patient or person there"
+            )
+        return number
+
+    # --- looking after it ---------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """What is here, in numbers that are about nobody: for the node's own people."""
+        state = self.log.state
+        return {
+            "name": self.name,
+            "day": self.today().isoformat(),
+            "facts": {"generation": self.store.state.generation, "rows": self.store.counts()},
+            "imports": len(self.store.state.imports),
+            "consents": {
+                "events": self.log.count,
+                "pairs": len(state),
+                "classes": len(state.classes),
+                "waiting": len(self.log.waiting),
+                "head": self.log.head,
+            },
+            "forms": {"known": len(self.log.forms), "not_understood": self.log.forms.problems},
+            "journal": {"entries": self.journal.head.number, "head": self.journal.head.hash},
+            "policy": {"version": self.policy.version, "dated": self.policy.dated.isoformat()},
+        }
+
+    def verify(self) -> list[str]:
+        """What is wrong with this node, a sentence each. It reads everything."""
+        found = self.store.verify() + self.log.verify() + self.log.forms.problems
+        try:
+            journal.verify(self.path / "journal", self.journal.head)
+        except journal.Damaged as why:
+            found.append(f"journal: {why}")
+        place = self.path / "index" / f"{self.store.state.generation}.index"
+        if place.exists():
+            try:
+                Bitmap.open(place, self.log.state, check=True)
+            except IndexDamaged as why:
+                found.append(f"index: {why}; delete the file, and it is built anew")
+        return found
+
+
+# --- the directory ----------------------------------------------------------------------------------------
+
+
+def findings(path: Path | str) -> list[str]:
+    """As `Node.verify`, also of a node that is too damaged to be opened."""
+    try:
+        with Node(path) as node:
+            return node.verify()
+    except (ConsentDamaged, journal.Damaged, consent.log.TombstonesMissing) as why:
+        return [str(why)]
+
+
+def about(path: Path) -> dict[str, Any]:
+    """What `node.json` says: name and format. NotANode where it does not."""
+    try:
+        told: dict[str, Any] = json.loads((path / "node.json").read_bytes())
+    except FileNotFoundError:
+        raise NotANode(f"{path} is no node: make one with `talka-node init {path}`") from None
+    except ValueError as why:
+        raise NotANode(
+            f"{path / 'node.json'} is not readable JSON ({why}); restore it from a backup"
+        ) from why
+    if told.get("format") != FORMAT:
+        raise NotANode(f"{path} has format {told.get('format')!r}; this version reads format {FORMAT}")
+    return told
+
+
+def _policy(path: Path) -> Policy:
+    own = path / "policy.yaml"
+    return disclosure.read(own) if own.exists() else disclosure.default()
+
+
+def _fresh() -> str:
+    """A name that nothing else has, in letters alone: among digits there may be what looks like a personal code."""
+    return secrets.token_hex(16).translate(str.maketrans("0123456789", "ghijklmnop"))
+
+
+def _secret(place: Path) -> bytes:
+    """64 bytes of this node's own, made at first use and readable by its owner alone."""
+    if place.exists():
+        return place.read_bytes()
+    key = secrets.token_bytes(64)
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    return key
