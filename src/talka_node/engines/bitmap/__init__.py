@@ -65,12 +65,7 @@ class Bitmap:
         if question.count is Count.DONORS and not question.by:
             whole = planner.count(criteria)
             return Exact(whole, {(): whole} if whole else {})
-        found = planner.found(criteria)
-        cells = self._breakdown.cells(question, view, found, question.by)
-        if question.count is Count.DONORS:
-            return Exact(len(found), cells)
-        whole = self._breakdown.amount(question, view, found) if question.by else cells.get((), 0)
-        return Exact(whole, cells)
+        return self._breakdown.answer(question, view, planner.found(criteria))
 
     def attrition(self, question: Question, basis: Basis) -> list[int]:
         """Donors left: all of the basis, then after each criterion of the outermost `All` in its order."""

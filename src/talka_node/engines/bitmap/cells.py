@@ -17,11 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from talka_node.codes import icd10
-from talka_node.columns import NO_DATE, SEXES, day
-from talka_node.engines import Cell
+from talka_node.columns import SEXES, day
+from talka_node.engines import Cell, Exact
+from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import Bits, Found, Leaf, Or, bitmap
-from talka_node.engines.bitmap.index import Index, Recent, Vocabulary, calendar
-from talka_node.engines.bitmap.plan import fitting_specimens, latest_birth, specimen_rows, wide
+from talka_node.engines.bitmap.build import LIMITS
+from talka_node.engines.bitmap.index import Index, Recent, Vocabulary
+from talka_node.engines.bitmap.plan import fitting_specimens, latest_birth, specimen_rows
 from talka_node.engines.bitmap.views import View
 from talka_query import nodes
 from talka_query.ages import BAND, MISSING, OLDEST, band
@@ -144,23 +146,31 @@ class Breakdown:
             found.append((name, whole))
         return found
 
-    # --- the whole ---
-
-    def amount(self, question: Question, view: View, found: Found) -> int:
-        """Samples or aliquots of the donors found."""
-        rows, _ = self._samples(question, view, found)
-        if question.count is Count.SAMPLES:
-            return len(rows)
-        return int(self.index.specimens.aliquots[rows].sum(dtype=np.int64))
+    def answer(self, question: Question, view: View, found: Found) -> Exact:
+        """The answer, for who was found."""
+        axes = question.by
+        if question.count is Count.DONORS:
+            whole = len(found)
+            if not axes:
+                return Exact(whole, {(): whole} if whole else {})
+            if SPECIMEN_AXES.isdisjoint(axes):
+                return Exact(whole, self._of_donors(question, found, axes))
+            cells = self._by_bitmaps(question, view, found, axes)
+            return Exact(whole, self._of_rows(question, view, found)[1] if cells is None else cells)
+        return Exact(*self._of_rows(question, view, found))
 
     def _samples(self, question: Question, view: View, found: Found) -> tuple[Array, Array]:
         """The donors' specimens that are permitted and fit `Question.samples`, and the donor of each."""
         index, specimens = self.index, self.index.specimens
         if len(found) * 4 > index.count:
-            inside = np.zeros(index.count, np.bool_)
-            inside[found.ids] = True
-            rows = np.flatnonzero(inside[specimens.donor] & view.ok)
-            rows = rows[fitting_specimens(view, question.samples, rows)]
+            inside = view.ok
+            if not found.is_of(view.donors):
+                flags = np.zeros(index.count, np.bool_)
+                flags[found.ids] = True
+                inside = inside & flags[specimens.donor]
+            rows = np.flatnonzero(inside)
+            if question.samples != ANY_SPECIMEN:
+                rows = rows[fitting_specimens(view, question.samples, rows)]
             return rows, specimens.donor[rows]
         ids = found.ids
         rows, count = specimen_rows(index, ids)
@@ -169,29 +179,19 @@ class Breakdown:
 
     # --- cells ---
 
-    def cells(self, question: Question, view: View, found: Found, axes: tuple[Axis, ...]) -> dict[Cell, int]:
-        """What lies in each cell that is not empty."""
+    def _of_donors(self, question: Question, found: Found, axes: tuple[Axis, ...]) -> dict[Cell, int]:
         if Axis.DIAGNOSIS_CHAPTER in axes:
             place = axes.index(Axis.DIAGNOSIS_CHAPTER)
-            rest = axes[:place] + axes[place + 1 :]
             cells: dict[Cell, int] = {}
+            rest = axes[:place] + axes[place + 1 :]
             for name, bits in self.chapters:
-                inside = found.inside(bits)
-                if len(inside):
-                    for cell, n in self.cells(question, view, inside, rest).items():
-                        cells[(*cell[:place], name, *cell[place:])] = n
+                if not rest:
+                    n = bits.size if found.is_of(self.index.everybody) else found.count_inside(bits)
+                    cells.update({(name,): n} if n else {})
+                    continue
+                for cell, n in self._of_donors(question, found.inside(bits), rest).items():
+                    cells[(*cell[:place], name, *cell[place:])] = n
             return cells
-        if question.count is Count.DONORS:
-            if not axes:
-                return {(): len(found)} if len(found) else {}
-            if SPECIMEN_AXES.isdisjoint(axes):
-                return self._of_donors(question, found, axes)
-            bitwise = self._by_bitmaps(question, view, found, axes)
-            if bitwise is not None:
-                return bitwise
-        return self._of_rows(question, view, found, axes)
-
-    def _of_donors(self, question: Question, found: Found, axes: tuple[Axis, ...]) -> dict[Cell, int]:
         if axes == (Axis.SEX,):
             counts = found.between(self.index.sexes)
             return {(name,): n for name, n in zip(SEX_NAMES, counts.tolist(), strict=True) if n}
@@ -240,20 +240,34 @@ class Breakdown:
                 cells[(name,)] = n
         return cells
 
-    def _of_rows(
-        self, question: Question, view: View, found: Found, axes: tuple[Axis, ...]
-    ) -> dict[Cell, int]:
+    def _of_rows(self, question: Question, view: View, found: Found) -> tuple[int, dict[Cell, int]]:
+        """The whole and the cells, from the donors' specimens."""
         rows, donors = self._samples(question, view, found)
-        # Biobank before type: specimens lie in this order, so a donor's equal cells are mostly neighbours.
+        weights: Array | None = None
+        whole = len(rows)
+        if question.count is Count.ALIQUOTS:
+            weights = self.index.specimens.aliquots[rows].astype(np.int64)
+            whole = int(weights.sum())
+        by_chapter = Axis.DIAGNOSIS_CHAPTER in question.by
+        axes = tuple(axis for axis in question.by if axis is not Axis.DIAGNOSIS_CHAPTER)
+        if not question.by:
+            return whole, {(): whole} if whole else {}
+        # Biobank before type before date: specimens lie in this order, so equal cells of a donor are neighbours.
         inner = sorted(axes, key=lambda axis: _ORDER[axis])
         dimensions = [self._axis(axis, question.ages_at, rows, donors) for axis in inner]
         keys = _combined(dimensions, len(rows))
-        weights = None
         if question.count is Count.DONORS:
-            keys = _distinct(donors, keys, _size(dimensions))
-        elif question.count is Count.ALIQUOTS:
-            weights = self.index.specimens.aliquots[rows]
-        return self._count(keys, dimensions, inner, axes, weights)
+            donors, keys = _distinct(donors, keys, _size(dimensions))
+        if not by_chapter:
+            return whole, self._count(keys, dimensions, inner, axes, weights)
+        place = question.by.index(Axis.DIAGNOSIS_CHAPTER)
+        cells: dict[Cell, int] = {}
+        for name, bits in self.chapters:
+            of = np.flatnonzero(kernels.test(bits.words, donors))
+            part = self._count(keys[of], dimensions, inner, axes, None if weights is None else weights[of])
+            for cell, n in part.items():
+                cells[(*cell[:place], name, *cell[place:])] = n
+        return whole, cells
 
     def _count(
         self,
@@ -272,8 +286,8 @@ class Breakdown:
         used, places = np.unique(keys, return_inverse=True)
         if weights is None:
             return self._named(used, np.bincount(places, minlength=len(used)), dimensions, inner, axes)
-        totals = np.zeros(len(used), np.int64)
-        np.add.at(totals, places, weights)
+        # Sums as floating point are exact up to 2**53.
+        totals = np.rint(np.bincount(places, weights, len(used))).astype(np.int64)
         kept = np.flatnonzero(totals)
         return self._named(used[kept], totals[kept], dimensions, inner, axes)
 
@@ -313,7 +327,7 @@ class Breakdown:
         specimens = self.index.specimens
         match axis:
             case Axis.YEAR:
-                return _years(wide(specimens.collected[rows]))
+                return _years(specimens.year[rows], specimens.collected[rows])
             case Axis.BIOBANK:
                 return _worded(specimens.biobank[rows], specimens.biobank_words, axis)
             case Axis.COLLECTION:
@@ -346,9 +360,8 @@ def _worded(codes: Array, vocabulary: Vocabulary, axis: Axis) -> Dimension:
     return Dimension(np.maximum(codes, 0) if vocabulary.has_empty else codes + 1, vocabulary.names, axis)
 
 
-def _years(days: Array) -> Dimension:
-    years, _ = calendar(days)
-    known = days != NO_DATE
+def _years(years: Array, days: Array) -> Dimension:
+    known = days != LIMITS[days.dtype][0]
     if not known.any():
         return Dimension(np.zeros(len(days), np.int64), [MISSING], Axis.YEAR)
     first = int(years[known].min())
@@ -372,13 +385,13 @@ def _combined(dimensions: Sequence[Dimension], count: int) -> Array:
     return keys
 
 
-def _distinct(donors: Array, keys: Array, sizes: int) -> Array:
+def _distinct(donors: Array, keys: Array, size: int) -> tuple[Array, Array]:
     """The keys of each donor, each once. `donors` ascending."""
-    pairs = donors.astype(np.int64) * sizes + keys
+    pairs = donors.astype(np.int64) * size + keys
     if len(pairs) and not np.all(pairs[1:] >= pairs[:-1]):
         order = np.argsort(pairs)
-        pairs, keys = pairs[order], keys[order]
+        pairs, keys, donors = pairs[order], keys[order], donors[order]
     if not len(pairs):
-        return keys
-    once: Array = keys[np.append(True, pairs[1:] != pairs[:-1])]
-    return once
+        return donors, keys
+    once = np.append(True, pairs[1:] != pairs[:-1])
+    return donors[once], keys[once]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -23,30 +24,45 @@ from talka_query.ages import MISSING
 Array = npt.NDArray[Any]
 Value = TypeVar("Value")
 
+YEAR = 365.2425  # days; n complete years are that many, give or take less than DOUBT
+DOUBT = 4
+# Looking one donor up in one code costs as much as reading so many rows.
+LOOKUP = 12
+
 
 class Recent(OrderedDict[Any, Value]):
     """The values that were wanted lately, up to so many bytes (or so many, if each weighs 1)."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
-        self.most = most
-        self.held = 0
-        self.weights: dict[Any, int] = {}
+        self._most = most
+        self._held = 0
+        self._weights: dict[Any, int] = {}
+        self._lock = threading.Lock()
+
+    def recall(self, key: Any) -> Value | None:
+        with self._lock:
+            found = self.get(key)
+            if found is not None:
+                self.move_to_end(key)
+            return found
 
     def fetch(
         self, key: Any, make: Callable[[], Value], weigh: Callable[[Value], int] = lambda _: 1
     ) -> Value:
-        found = self.get(key)
+        """The value kept, or the one now made: without the lock, so two threads may make the same one."""
+        found = self.recall(key)
         if found is not None:
-            self.move_to_end(key)
             return found
         made = make()
-        self[key] = made
-        self.weights[key] = weigh(made)
-        self.held += self.weights[key]
-        while self.held > self.most and len(self) > 1:
-            old, _ = self.popitem(last=False)
-            self.held -= self.weights.pop(old)
+        weight = weigh(made)
+        with self._lock:
+            self._held += weight - self._weights.get(key, 0)
+            self[key] = made
+            self._weights[key] = weight
+            while self._held > self._most and len(self) > 1:
+                old, _ = self.popitem(last=False)
+                self._held -= self._weights.pop(old)
         return made
 
 
@@ -206,6 +222,25 @@ class Facts:
         key = tuple(spans)
         return self._postings.fetch(key, lambda: self._posting(key), lambda made: made.nbytes)
 
+    def rows_of(self, spans: Sequence[Span], ids: Array) -> tuple[Array, Array] | None:
+        """Rows of the spans that are of some donors (ascending): places, and where in `ids` each one's donor stands.
+        None if reading all rows of the spans is quicker than looking every donor up in every code."""
+        codes = sum(high - low for low, high in spans)
+        rows = sum(end - start for start, end in self.stretches(spans))
+        if not codes or LOOKUP * codes * (len(ids) + 8) > rows:
+            return None
+        wanted = ids.astype(self.donor.dtype)
+        places, owners = [], []
+        for low, high in spans:
+            for code in range(low, high):
+                start, end = int(self.rows[code]), int(self.rows[code + 1])
+                part = self.donor[start:end]
+                first = np.searchsorted(part, wanted, "left")
+                count = np.searchsorted(part, wanted, "right") - first
+                places.append(kernels.expand(first + start, count))
+                owners.append(np.repeat(np.arange(len(ids)), count))
+        return np.concatenate(places), np.concatenate(owners)
+
     def _posting(self, spans: Sequence[Span]) -> Posting:
         donors = np.concatenate([self.donor[a:b] for a, b in self.stretches(spans)] or [self.donor[:0]])
         dates = np.concatenate([self.on[a:b] for a, b in self.stretches(spans)] or [self.on[:0]])
@@ -285,24 +320,27 @@ class Index:
     def dead(self) -> Dead:
         return Dead(self)
 
-    # --- ages ---
-
-    @cached_property
-    def birthday(self) -> tuple[Array, Array]:
-        """Year and place in the year (month · 32 + day) of each birth."""
-        return calendar(self.born)
-
     def of_age(self, donors: Array, on: Array, low: int | None, high: int | None) -> npt.NDArray[np.bool_]:
         """For rows: whether the donor's complete years on that day (int32) lie between, both included."""
         born = self.born[donors]
-        year, place = self.birthday
-        year_on, place_on = calendar(on)
-        years = year_on - year[donors] - (place_on < place[donors])
         fits: npt.NDArray[np.bool_] = (born != NO_DATE) & (on != NO_DATE) & (on >= born)
+        lived = on - born  # of missing dates anything: they do not fit
+        doubtful = np.zeros(len(donors), np.bool_)
         if low is not None:
-            fits &= years >= low
+            least = int(low * YEAR)
+            fits &= lived >= least - DOUBT
+            doubtful |= lived < least + DOUBT
         if high is not None:
-            fits &= years <= high
+            most = int((high + 1) * YEAR)
+            fits &= lived < most + DOUBT
+            doubtful |= lived >= most - DOUBT
+        # Only for who is within days of a birthday the calendar must be asked.
+        near = np.flatnonzero(fits & doubtful)
+        if len(near):
+            year, place = calendar(born[near])
+            year_on, place_on = calendar(on[near])
+            years = year_on - year - (place_on < place)
+            fits[near] = ((low is None) | (years >= (low or 0))) & ((high is None) | (years <= (high or 0)))
         return fits
 
 
@@ -422,6 +460,14 @@ class Specimens:
     def donor(self) -> Array:
         counts = np.diff(self.rows)
         return np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+
+    @cached_property
+    def year(self) -> Array:
+        """Of collection; of missing dates anything."""
+        days = self.collected.astype(np.int32)
+        return calendar(np.where(self.collected == LIMITS[self.collected.dtype][0], NO_DATE, days))[0].astype(
+            np.int16
+        )
 
 
 class Genotypes:

@@ -675,6 +675,13 @@ class RowsOfFacts(Check):
         return np.flatnonzero(self._flags()).astype(np.uint32)
 
     def test(self, ids: Array) -> Mask:
+        if self._fits is None:
+            few = self._facts.rows_of(self._spans, ids)
+            if few is not None:
+                places, owners = few
+                found = np.zeros(len(ids), np.bool_)
+                found[owners[fitting_rows(self.index, self._facts, self._pattern, places)]] = True
+                return found
         return self._flags()[ids]
 
 
@@ -698,6 +705,17 @@ def fact_rows(
     return found
 
 
+def fitting_rows(
+    index: Index, facts: Facts, pattern: nodes.Diagnosis | nodes.Medication | nodes.Procedure, places: Array
+) -> Mask:
+    """Which of these rows have a date in the pattern's window, at its age."""
+    dates = facts.on[places]
+    fits = in_window(dates, pattern.window) if pattern.window != NO_WINDOW else np.ones(len(places), np.bool_)
+    if pattern.age != ANY_AGE:
+        fits &= index.of_age(facts.donor[places], wide(dates), pattern.age.low, pattern.age.high)
+    return fits
+
+
 class Measured(Check):
     """A value in a range: the rows of the code are read, donor by donor."""
 
@@ -719,15 +737,19 @@ class Measured(Check):
     def _compiled(self, ids: Array) -> Mask | None:
         measurements, pattern = self.index.measurements, self._pattern
         scale = int(measurements.scale[self._code])
-        # The compiled loop knows no ages, and takes a missing date or value for outside every range.
-        if not scale or pattern.age != ANY_AGE or pattern.window == NO_WINDOW:
+        if not scale or pattern.age != ANY_AGE:
             return None
         starts = measurements.starts(self._code)
-        if starts is None or (pattern.low is None and pattern.high is None):
+        if starts is None:
             return None
         value, on = measurements.value, measurements.on
-        ends = whole_ends(pattern.low, pattern.high, scale, value.dtype)
-        return kernels.measured(ids, starts, value, on, ends, ends_of(pattern.window, on.dtype))
+        # Where nothing is asked, what is missing (the least number) will do as well.
+        ends, days = LIMITS[value.dtype], LIMITS[on.dtype]
+        if pattern.low is not None or pattern.high is not None:
+            ends = whole_ends(pattern.low, pattern.high, scale, value.dtype)
+        if pattern.window != NO_WINDOW:
+            days = ends_of(pattern.window, on.dtype)
+        return kernels.measured(ids, starts, value, on, ends, days)
 
     def fits(self, rows: Array, donors: Array, count: Array) -> Mask:
         measurements, pattern = self.index.measurements, self._pattern
@@ -996,17 +1018,21 @@ class Apart(Check):
             owner = np.searchsorted(ids, donors.astype(ids.dtype))
         else:
             facts, coded = self._facts(pattern)
-            place = np.full(index.count, -1, np.int64)
-            place[ids] = np.arange(len(ids))
-            owners, kept = [], []
-            for donors, on in fact_rows(index, facts, self.planner.spans(coded), coded):
-                at = place[donors]
-                inside = at >= 0
-                owners.append(at[inside])
-                kept.append(on[inside])
-            if not owners:
+            spans = self.planner.spans(coded)
+            if not spans:
                 return np.empty(0, np.int64)
-            owner, dates = np.concatenate(owners), np.concatenate(kept)
+            few = facts.rows_of(spans, ids)
+            if few is not None:
+                rows, owner = few
+                fits = fitting_rows(index, facts, coded, rows)
+                owner, dates = owner[fits], facts.on[rows[fits]]
+            else:
+                place = np.full(index.count, -1, np.int64)
+                place[ids] = np.arange(len(ids))
+                parts = fact_rows(index, facts, spans, coded)
+                owner = place[np.concatenate([donors for donors, _ in parts])]
+                inside = owner >= 0
+                owner, dates = owner[inside], np.concatenate([on for _, on in parts])[inside]
         dated = dates != LIMITS[dates.dtype][0]
         keys: Array = (owner[dated].astype(np.int64) << 32) + (dates[dated].astype(np.int64) + 2**31)
         keys.sort()

@@ -60,7 +60,7 @@ class Views:
                 "the basis belongs to another consent state than the one that this index follows"
             )
         while True:
-            view = self._views.get(basis.permitting)
+            view = self._views.recall(basis.permitting)
             if view is not None:
                 return view
             changes = self._changes

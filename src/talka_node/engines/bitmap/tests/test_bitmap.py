@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from talka_node.columns import Columns
+from talka_node.columns import day as day_number
 from talka_node.consent import Form, Forms, Standing, State, Term, basis
 from talka_node.engines import Exact
-from talka_node.engines.bitmap import Bitmap, Damaged, file, kernels, native, plan
+from talka_node.engines.bitmap import Bitmap, Damaged, bits, file, index, kernels, native, plan
 from talka_node.engines.memory import Memory
 from talka_node.records import (
     DiagnosisRow,
@@ -29,6 +30,7 @@ from talka_node.records import (
     SpecimenRow,
     VariantRow,
 )
+from talka_query.ages import complete_years
 from talka_query.nodes import (
     Age,
     Ages,
@@ -164,15 +166,21 @@ DONORS = 1000
 RECORDS = country(DONORS)
 
 
-@pytest.fixture(params=["numpy", "compiled"])
+@pytest.fixture(params=["numpy", "compiled", "sparse", "dense"])
 def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """Both kinds of inner loops, also for small sets."""
+    """Both kinds of inner loops, and both ways to evaluate sets, also where size would decide otherwise."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = kernels._native, kernels._asked
     kernels.use(compiled=request.param == "compiled")
-    monkeypatch.setattr(kernels, "LEAST", 0)
-    if kernels.kind() != request.param:
-        pytest.skip("there is no C compiler")
+    if request.param == "compiled":
+        if kernels.kind() != "compiled":
+            pytest.skip("there is no C compiler")
+        monkeypatch.setattr(kernels, "LEAST", 0)
+        monkeypatch.setattr(index, "LOOKUP", 0)
+    if request.param == "sparse":
+        monkeypatch.setattr(bits, "DENSE", 0)
+    if request.param == "dense":
+        monkeypatch.setattr(bits, "DENSE", 10**9)
     yield request.param
     kernels._native, kernels._asked = before
 
@@ -193,15 +201,36 @@ def test_loops_agree_bit_by_bit(loops: str) -> None:
         expected = (a | b) & ~c
         program: list[kernels.Step] = [a, b, kernels.OR, c, kernels.AND_NOT]
         assert np.array_equal(kernels.run(program), expected)
-        bits = np.unpackbits(expected.view(np.uint8), bitorder="little")
-        assert kernels.run_count(program) == bits.sum()
-        assert kernels.ids(expected).tolist() == np.flatnonzero(bits).tolist()
+        each = np.unpackbits(expected.view(np.uint8), bitorder="little")
+        assert kernels.run_count(program) == each.sum()
+        assert kernels.ids(expected).tolist() == np.flatnonzero(each).tolist()
         cuts = np.unique(np.append(rng.integers(0, 64 * count + 1, 9), [0, 64 * count]))
         assert (
-            kernels.between(expected, cuts).tolist() == np.add.reduceat(bits, cuts[:-1], dtype=int).tolist()
+            kernels.between(expected, cuts).tolist() == np.add.reduceat(each, cuts[:-1], dtype=int).tolist()
         )
         wanted = np.unique(rng.integers(0, 64 * count, 50)).astype(np.uint32)
-        assert kernels.test(expected, wanted).tolist() == bits[wanted].astype(bool).tolist()
+        assert kernels.test(expected, wanted).tolist() == each[wanted].astype(bool).tolist()
+
+
+def test_ages_are_right_on_and_beside_every_birthday() -> None:
+    rng = Random(5)
+    born = [date(1896, 2, 29), date(2000, 2, 29), date(1900, 3, 1), date(2023, 12, 31)]
+    born += [date(1890, 1, 1) + timedelta(days=rng.randrange(50_000)) for _ in range(300)]
+    donors = [Donor(n, born=day) for n, day in enumerate(born)] + [Donor(len(born))]
+    of = Bitmap.build(Columns.of(Records(donors=donors)), State(FORMS, TODAY))._index
+    rows: list[tuple[int, date | None]] = [(len(born), TODAY), (0, None)]
+    for n, day in enumerate(born):
+        for years in (0, 1, 18, 50, 51, 70, 71, 99, 100, 130):
+            near = day.replace(year=day.year + years, day=min(day.day, 28)) + timedelta(days=day.day > 28)
+            rows += [(n, near + timedelta(days=apart)) for apart in range(-5, 6)]
+    ordinals = of.order(np.array([n for n, _ in rows], np.int32))
+    on = np.array([day_number(day) for _, day in rows], np.int32)
+    ages = [complete_years(donors[n].born, day) for n, day in rows]
+    for low, high in ((50, 70), (0, 0), (None, 17), (100, None), (-3, 1), (0, None), (71, 50), (10**9, None)):
+        expected = [
+            age is not None and (low is None or age >= low) and (high is None or age <= high) for age in ages
+        ]
+        assert of.of_age(ordinals, on, low, high).tolist() == expected, (low, high)
 
 
 # --- consent ----------------------------------------------------------------------------------------------
