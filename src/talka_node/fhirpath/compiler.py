@@ -231,10 +231,10 @@ class _Compiler:
 
     def call(self, node: Call) -> Code:
         name, count = node.name, len(node.arguments)
-        known = {*functions.PLAIN, *functions.LAMBDAS, *_OWN}
+        known = {*functions.PLAIN, *functions.LAMBDAS, *OWN}
         if name not in known:
             raise self.wrong(f"there is no function `{name}()`{nearest(name, known)}", node)
-        least, most = (_OWN.get(name) or (functions.PLAIN.get(name) or functions.LAMBDAS[name]))[:2]
+        least, most = (OWN.get(name) or (functions.PLAIN.get(name) or functions.LAMBDAS[name]))[:2]
         if not least <= count <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             raise self.wrong(f"`{name}()` takes {wanted} arguments, not {count}", node)
@@ -363,7 +363,7 @@ class _Compiler:
 
 
 # What the compiler itself turns into code: least and most arguments.
-_OWN: dict[str, tuple[int, int]] = {
+OWN: dict[str, tuple[int, int]] = {
     "is": (1, 1), "as": (1, 1), "ofType": (1, 1), "extension": (1, 1), "iif": (2, 3),
     "getReferenceKey": (0, 1), "getResourceKey": (0, 0),
 }  # fmt: skip

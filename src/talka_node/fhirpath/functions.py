@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from talka_node.fhirpath.operators import EMPTY, FALSE, TRUE, Items, distinct, holds, one, said, truth
+from talka_node.fhirpath.operators import EMPTY, FALSE, TRUE, Items, distinct, fit, holds, one, said, truth
 from talka_node.fhirpath.values import (
     Moment,
     NotAMoment,
@@ -153,7 +153,7 @@ def _extreme(name: str, high: bool) -> Callable[[Items], Items]:
 
 
 def total(items: Items) -> Items:
-    return [sum((amount([item], "sum") or 0 for item in items), 0)]
+    return [fit(sum((amount([item], "sum") or 0 for item in items), 0))]
 
 
 def average(items: Items) -> Items:
@@ -248,7 +248,7 @@ def _on_text(name: str, apply: Callable[..., Any]) -> Callable[..., Items]:
         if text is None or None in others:
             return EMPTY
         found = apply(text, *others)
-        return EMPTY if found is None else found if isinstance(found, list) else [found]
+        return EMPTY if found is None else found if isinstance(found, list) else [fit(found)]
 
     return on_text
 
@@ -375,7 +375,7 @@ def power(items: Items, exponent: Items) -> Items:
     if value is None or to is None or (value < 0 and to != int(to)) or (not value and to < 0):
         return EMPTY
     found = Decimal(value) ** Decimal(to)
-    return [int(found) if type(value) is int and type(to) is int and to >= 0 else found]
+    return [fit(int(found)) if type(value) is int and type(to) is int and to >= 0 else found]
 
 
 # --- conversions ------------------------------------------------------------------------------------------

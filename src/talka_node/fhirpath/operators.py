@@ -141,6 +141,17 @@ def _order(test: Callable[[int], bool]) -> Callable[[Items, Items], Items]:
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------
+LARGEST = 10**28  # beyond it a decimal has no digits left
+LONGEST = 10_000_000  # characters of a text
+
+
+def fit(found: Any) -> Any:
+    """The result, if it is no larger than results may be. Raises OverflowError, which gives no value, or Unfit."""
+    if type(found) is int and not -LARGEST < found < LARGEST:
+        raise OverflowError
+    if type(found) is str and len(found) > LONGEST:
+        raise Unfit(f"a text of more than {LONGEST} characters")
+    return found
 
 
 def _pair(left: Items, right: Items, sign: str) -> tuple[Any, Any] | None:
@@ -157,7 +168,7 @@ def plus(left: Items, right: Items) -> Items:
     if pair is None:
         return EMPTY
     if type(bare(pair[0])) is str and type(bare(pair[1])) is str:
-        return [bare(pair[0]) + bare(pair[1])]
+        return [fit(bare(pair[0]) + bare(pair[1]))]
     return _add(*pair, "+", 1)
 
 
@@ -169,7 +180,7 @@ def minus(left: Items, right: Items) -> Items:
 def _add(here: Any, there: Any, sign: str, factor: int) -> Items:
     one_n, two_n = number(here), number(there)
     if one_n is not None and two_n is not None:
-        return [one_n + factor * two_n]
+        return [fit(one_n + factor * two_n)]
     amount = quantity(there)
     if amount is None:
         raise _unfit(sign, here, there)
@@ -214,7 +225,7 @@ def _numbers(left: Items, right: Items, sign: str, apply: Callable[[Any, Any], A
     with localcontext() as context:
         context.prec = 28
         found = apply(here, there)
-    return EMPTY if found is None else [found]
+    return EMPTY if found is None else [fit(found)]
 
 
 def joined(left: Items, right: Items) -> Items:
@@ -222,7 +233,7 @@ def joined(left: Items, right: Items) -> Items:
     texts = ["" if value is None else bare(value) for value in (here, there)]
     if any(type(text) is not str for text in texts):
         raise Unfit("`&` joins text; `toString()` makes text of other values")
-    return ["".join(texts)]
+    return [fit("".join(texts))]
 
 
 def either_not_both(left: Items, right: Items) -> Items:

@@ -217,6 +217,8 @@ def values(path: str, resource: Any = ANNA) -> list[Any]:
         ("(-9).sqrt()", []),
         ("2.power(10)", [1024]),
         ("8.log(2)", [3]),
+        ("10.power(28)", []),
+        ("99999999999999 * 999999999999999", []),
         # boundaries
         ("1.0.lowBoundary()", [Decimal("0.95")]),
         ("1.0.highBoundary()", [Decimal("1.05")]),
