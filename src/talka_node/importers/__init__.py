@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from talka_node.consent.state import State
-from talka_node.importers import fhir
+from talka_node.importers import fhir, table, vcf
 from talka_node.importers.batch import PERSONAL_CODES, Importer, Settings
 from talka_node.importers.job import Progress, run
 from talka_node.importers.manifest import Manifest, Refusal
@@ -33,6 +33,9 @@ class NotKnown(StoreError):
 FORMATS: dict[str, Importer] = {
     "fhir-ndjson": fhir.lines,
     "fhir-json": fhir.document,
+    "csv": table.csv_file,
+    "omop": table.omop,
+    "vcf": vcf.file,
 }
 # What others lean on is read first: whose collection, then whose person, then the facts.
 _FIRST = ("organization", "patient", "person", "donor")
@@ -49,6 +52,13 @@ def format_of(place: Path) -> str:
         return "fhir-ndjson"
     if name.endswith(".json"):
         return "fhir-json"
+    if name.endswith(".vcf"):
+        return "vcf"
+    stem, _, suffix = name.rpartition(".")
+    if suffix in ("csv", "parquet") and stem in table.CDM:
+        return "omop"
+    if name.endswith((".csv", ".tsv")):
+        return "csv"
     raise NotKnown(f"{place.name}: its name tells no format; name one of {', '.join(FORMATS)}")
 
 

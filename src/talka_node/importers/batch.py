@@ -6,11 +6,11 @@ import hashlib
 import hmac
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 
@@ -84,6 +84,7 @@ class Batch:
     gone: list[str] = field(default_factory=list)
     consents: list[tuple[int, Event]] = field(default_factory=list)  # line, event with its donor
     unused: Counter[str] = field(default_factory=Counter)
+    position: int | None = None  # bytes of the file read so far, where `end` counts something else
 
     def add(self, table: str, line: int, values: dict[str, Any]) -> None:
         columns = self.rows.get(table)
@@ -110,6 +111,14 @@ class Job:
     file: int = 0
     variants: int = 0  # the next variant's number
     collections: dict[str, str] = field(default_factory=dict)  # collection → the biobank that it is part of
+    known: Callable[[], dict[tuple[str, int, str, str], int]] = dict  # variants that have a number already
+    reading: BinaryIO | None = None  # what is being read, to tell how far
+    carriers: Callable[[list[int]], list[tuple[int, int]]] = (
+        lambda _: []
+    )  # (variant, donor) in the store, of variants
+
+    def position(self) -> int:
+        return self.reading.tell() if self.reading is not None and not self.reading.closed else 0
 
     def safe(self, text: str) -> str:
         """The text, or a keyed hash of it where it holds what could be a personal code."""
@@ -122,6 +131,51 @@ class Job:
                 continue
             return "#" + hmac.digest(self.secret, text.encode(), hashlib.sha256).hex()[:24]
         return text
+
+
+@dataclass(slots=True)
+class Row:
+    """A row for a table; `person`: the Patient's id, whose donor is still to be found. `code`: a personal code."""
+
+    table: str
+    values: dict[str, Any]
+    person: str | None = None
+    code: str | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class Told:
+    """A consent event of the person with this id."""
+
+    event: Event
+    person: str
+
+
+def settle(job: Job, batch: Batch, told: Iterable[tuple[int, Row | Told]]) -> None:
+    """Find the donors of plain rows and put the rows into the batch. Who has a personal code is linked first."""
+    source, resolver = job.settings.source, job.resolver
+    told = list(told)
+    coded = [(line, row) for line, row in told if isinstance(row, Row) and row.code is not None]
+    wrong: set[int] = set()
+    linked = resolver.link(source, [(str(row.person), str(row.code)) for _, row in coded])
+    for (line, person), found in zip(coded, linked, strict=True):
+        person.code = None
+        if isinstance(found, str):
+            batch.refuse(line, Refuse("personal-code", found), b"")
+            wrong.add(id(person))
+    keys = list(
+        dict.fromkeys(row.person for _, row in told if row.person is not None and id(row) not in wrong)
+    )
+    donors = dict(zip(keys, resolver.numbers(source, keys), strict=True))
+    for line, row in told:
+        if id(row) in wrong:
+            continue
+        if isinstance(row, Told):
+            batch.consents.append((line, replace(row.event, donor=donors[row.person])))
+        else:
+            if row.person is not None:
+                row.values["donor"] = donors[row.person]
+            batch.add(row.table, line, row.values)
 
 
 Importer = Callable[[Job, Path, int, int], Iterator[Batch]]

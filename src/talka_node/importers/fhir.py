@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,18 @@ import orjson
 from talka_node.codes import samples
 from talka_node.codes.units import BadUnit
 from talka_node.importers import feed, fhir_plain
-from talka_node.importers.batch import PERSONAL_CODE_TYPES, Batch, Gone, Job, Refuse, Unused
-from talka_node.importers.fhir_plain import ATC, ICD10, LOINC, Row, Told
+from talka_node.importers.batch import (
+    PERSONAL_CODE_TYPES,
+    Batch,
+    Gone,
+    Job,
+    Refuse,
+    Row,
+    Told,
+    Unused,
+    settle,
+)
+from talka_node.importers.fhir_plain import ATC, ICD10, LOINC
 
 LARGEST_BUNDLE = 256 << 20
 
@@ -83,7 +92,7 @@ def document(job: Job, place: Path, offset: int, line: int) -> Iterator[Batch]:
     told: list[tuple[int, Row | Told]] = []
     for number, each in enumerate(resources, 1):
         _read(job, batch, number, each, told)
-    _settle(job, batch, told)
+    settle(job, batch, told)
     yield batch
 
 
@@ -150,33 +159,6 @@ def _read(job: Job, batch: Batch, line: int, resource: Any, told: list[tuple[int
         batch.gone.append(why.source)
     except Unused as why:
         batch.unused[why.kind] += 1
-
-
-def _settle(job: Job, batch: Batch, told: Iterable[tuple[int, Row | Told]]) -> None:
-    """Find the donors of plain rows and put the rows into the batch. Who has a personal code is linked first."""
-    source, resolver = job.settings.source, job.resolver
-    told = list(told)
-    coded = [(line, row) for line, row in told if isinstance(row, Row) and row.code is not None]
-    wrong: set[int] = set()
-    linked = resolver.link(source, [(str(row.person), str(row.code)) for _, row in coded])
-    for (line, person), found in zip(coded, linked, strict=True):
-        person.code = None
-        if isinstance(found, str):
-            batch.refuse(line, Refuse("personal-code", found), b"")
-            wrong.add(id(person))
-    keys = list(
-        dict.fromkeys(row.person for _, row in told if row.person is not None and id(row) not in wrong)
-    )
-    donors = dict(zip(keys, resolver.numbers(source, keys), strict=True))
-    for line, row in told:
-        if id(row) in wrong:
-            continue
-        if isinstance(row, Told):
-            batch.consents.append((line, replace(row.event, donor=donors[row.person])))
-        else:
-            if row.person is not None:
-                row.values["donor"] = donors[row.person]
-            batch.add(row.table, line, row.values)
 
 
 # --- by the million -----------------------------------------------------------------------------------------
@@ -440,7 +422,7 @@ def _rest(job: Job, part: feed.Part, batch: Batch) -> None:
         _read(job, batch, line, resource, told)
         for number in range(before, len(batch.refused)):
             batch.refused[number] = (*batch.refused[number][:3], raw)
-    _settle(job, batch, told)
+    settle(job, batch, told)
 
 
 def _texts(texts: Iterable[str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -16,7 +15,7 @@ from talka_node.codes import atc, icd10, samples
 from talka_node.codes.units import BadUnit
 from talka_node.consent.decision import By
 from talka_node.consent.history import Event, Kind
-from talka_node.importers.batch import PERSONAL_CODE_TYPES, Gone, Job, Refuse, Unused, day
+from talka_node.importers.batch import PERSONAL_CODE_TYPES, Gone, Job, Refuse, Row, Told, Unused, day
 
 LOINC = "http://loinc.org"
 ATC = "http://www.whocc.no/atc"
@@ -52,24 +51,6 @@ UNUSED = (
     "MedicationAdministration", "MedicationDispense", "ImagingStudy", "Goal", "RelatedPerson", "FamilyMemberHistory",
     "List", "Composition", "Binary", "OperationOutcome", "Questionnaire", "QuestionnaireResponse", "SupplyDelivery",
 )  # fmt: skip
-
-
-@dataclass(slots=True)
-class Row:
-    """A row for a table; `person`: the Patient's id, whose donor is still to be found. `code`: a personal code."""
-
-    table: str
-    values: dict[str, Any]
-    person: str | None = None
-    code: str | None = field(default=None, repr=False)
-
-
-@dataclass(slots=True)
-class Told:
-    """A consent event of the person with this id."""
-
-    event: Event
-    person: str
 
 
 def read(resource: Any, job: Job) -> list[Row | Told]:
@@ -492,8 +473,8 @@ def _consent(resource: dict[str, Any], source: str, job: Job) -> Iterator[Told]:
         else:
             options.add(NOT_UNDERSTOOD)
     if status != "active" or (provision.get("type") == "deny" and not options):
-        ended = signed if status == "active" else job.settings.today
-        yield Told(Event(f"{source}#end", Kind.WITHDRAWN, ended, 0, biobank), person)
+        # A withdrawal ends what was signed up to its day: this consent, and not one that was signed after it.
+        yield Told(Event(f"{source}#end", Kind.WITHDRAWN, signed, 0, biobank), person)
         return
     if any(
         provision.get(name) for name in ("actor", "action", "data", "dataPeriod", "securityLabel", "class")

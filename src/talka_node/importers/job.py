@@ -62,6 +62,7 @@ class Done:
     file: int
     end: int
     lines: int
+    position: int
     sealed: int  # bytes of the quarantine with what this part added
     segments: list[Segment]
     refused: list[Refusal]
@@ -139,6 +140,8 @@ class _Work:
             _key(store.path / "keys" / "ids.key"),
             variants=store.state.variants,
             collections=dict(store.state.collections),
+            known=self._variants,
+            carriers=self._carriers,
         )
         self.sizes = [place.stat().st_size for place, _, _ in files]
         self.pending = store.path / "pending" / self._name()
@@ -235,6 +238,7 @@ class _Work:
             file=number,
             end=batch.end,
             lines=batch.lines,
+            position=batch.end if batch.position is None else batch.position,
             sealed=sealed.stat().st_size if sealed.exists() else 0,
             segments=segments,
             refused=refused,
@@ -314,12 +318,30 @@ class _Work:
         ).fetchall()
         return {donor: moment.date() for donor, moment in found}
 
+    def _variants(self) -> dict[tuple[str, int, str, str], int]:
+        """The numbers of the variants in the store and in what this import has written so far."""
+        columns = "chromosome, position, reference, alternate, variant"
+        told = [each for one in self.done for each in one.segments if each.table == "variants"]
+        rows = f"SELECT {columns} FROM ({_rows(self.store.path, self.store.state, 'variants')})"
+        if told:
+            rows += f" UNION ALL SELECT {columns} FROM read_parquet({_paths(self.store.path, told)})"
+        return {row[:4]: row[4] for row in self.link.execute(rows).fetchall()}
+
+    def _carriers(self, variants: list[int]) -> list[tuple[int, int]]:
+        if not self.store.state.of("genotypes"):
+            return []
+        return self.link.execute(
+            f"SELECT variant, donor FROM ({_rows(self.store.path, self.store.state, 'genotypes')})"
+            " WHERE copies > 0 AND variant IN (SELECT unnest(?::INTEGER[]))",
+            [variants],
+        ).fetchall()
+
     def _tell(self, number: int, began: float, before: int) -> None:
         if self.progress is None:
             return
         ends: dict[int, int] = {}
         for one in self.done:
-            ends[one.file] = self.sizes[one.file] if one.last else min(one.end, self.sizes[one.file])
+            ends[one.file] = self.sizes[one.file] if one.last else min(one.position, self.sizes[one.file])
         read, whole, seconds = sum(ends.values()), sum(self.sizes), time.monotonic() - began
         rate = (self.lines - before) / seconds if seconds else 0.0
         left = seconds * (whole - read) / read if read else None

@@ -16,7 +16,7 @@ from talka_node.codes.units import Kept
 from talka_node.consent.decision import By
 from talka_node.consent.history import Event, Kind
 from talka_node.importers import Manifest, fhir_plain, import_files
-from talka_node.importers.batch import Gone, Job, Refuse, Settings, Unused
+from talka_node.importers.batch import Gone, Job, Refuse, Row, Settings, Unused
 from talka_node.importers.people import LocalResolver
 from talka_node.importers.tests.make import coded, condition, consent, ndjson, observation, patient, specimen
 from talka_node.records import (
@@ -360,7 +360,7 @@ def test_consents_go_to_the_log_and_what_is_not_understood_in_them_permits_nothi
         given_("k1", "research"),
         given_("k2", "research", by=By.GUARDIAN, adult_on=date(2028, 5, 1)),
         Event("Consent/k3#end", Kind.WITHDRAWN, signed, 0, "bb-1"),
-        Event("Consent/k4#end", Kind.WITHDRAWN, TODAY, 0, "bb-1"),
+        Event("Consent/k4#end", Kind.WITHDRAWN, signed, 0, "bb-1"),
         given_("k5", "research", since=signed, until=date(2030, 12, 1)),
         given_("k6", "?"),
         given_("k7", "?"),
@@ -450,7 +450,7 @@ def plainly(node: Path, resources: list[Any]) -> tuple[set[str], list[tuple[int,
         for line, resource in enumerate(resources, 1):
             try:
                 for row in fhir_plain.read(resource, job):
-                    assert isinstance(row, fhir_plain.Row)
+                    assert isinstance(row, Row)
                     if row.code is not None:
                         (found,) = job.resolver.link("", [(str(row.person), row.code)])
                         if isinstance(found, str):
