@@ -4,7 +4,7 @@
     engine.answer(question, consent.basis(state, question.purpose, today))
 
 `build` makes the arrays, `file` keeps them, `index` reads them, `views` looks at them through consent, `plan` turns
-criteria into sets and checks, `cells` breaks down, `kernels` are the inner loops. Why it is so: docs/adr/0017.
+criteria into sets and `checks`, `cells` breaks down, `kernels` are the inner loops. Why it is so: docs/adr/0017.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from talka_node.engines.bitmap.build import Arrays, build
 from talka_node.engines.bitmap.cells import Breakdown
 from talka_node.engines.bitmap.file import Damaged
 from talka_node.engines.bitmap.index import Index
-from talka_node.engines.bitmap.plan import Planner, Step
+from talka_node.engines.bitmap.operands import Step
+from talka_node.engines.bitmap.plan import Planner
 from talka_node.engines.bitmap.views import Views
 from talka_query import nodes
 from talka_query.nodes import Count, Criterion, Question

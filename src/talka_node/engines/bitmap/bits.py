@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from typing import Any
 
@@ -23,8 +24,8 @@ Words = npt.NDArray[np.uint64]
 
 # A set that holds more than one donor in so many is worked on densely: there Roaring too keeps plain words.
 DENSE = 16
-BLOCK = 8192  # words, 64 KB: a few blocks at once stay in the second-level cache
-_FULL = np.uint64(2**64 - 1)
+# The dense form of a set is kept only if it holds one donor in so many: such sets are few, the others thousands.
+KEPT = 64
 
 
 def bitmap(ids: Array) -> BitMap:
@@ -43,15 +44,13 @@ def words_of(ids: Array, count: int) -> Words:
     return np.packbits(flags, bitorder="little").view(np.uint64)
 
 
-def test(words: Words, ids: Array) -> npt.NDArray[np.bool_]:
-    """Which of these bits are set."""
-    return kernels.test(words, ids)
-
-
 class Bits:
-    """A set of ordinals, in the form it was made in and, once asked for, in the other one."""
+    """A set of ordinals, in the form it was made in and, once asked for, in the other one.
 
-    __slots__ = ("_fill", "_load", "_roaring", "_size", "_words", "count")
+    One that changes has a lock, which whoever calls `put` holds: so no form is made of what is just changing.
+    """
+
+    __slots__ = ("_fill", "_load", "_lock", "_roaring", "_size", "_words", "count")
 
     def __init__(
         self,
@@ -66,17 +65,21 @@ class Bits:
         self._load = load
         self._fill = fill
         self._size = size
+        self._lock: AbstractContextManager[object] | None = None
         self._roaring: BitMap | None = None
         self._words: Words | None = None
 
     @classmethod
-    def of(cls, count: int, found: BitMap) -> Bits:
-        bits = cls(count, lambda: found, size=len(found))
+    def of(cls, count: int, found: BitMap, lock: AbstractContextManager[object] | None = None) -> Bits:
+        bits = cls(count, lambda: found, size=None if lock else len(found))
         bits._roaring = found
+        bits._lock = lock
         return bits
 
     @property
     def size(self) -> int:
+        if self._lock is not None:
+            return len(self.roaring)
         if self._size is None:
             self._size = len(self.roaring)
         return self._size
@@ -90,26 +93,29 @@ class Bits:
 
     @property
     def words(self) -> Words:
+        """Not to be written to."""
         words = self._words
-        if words is None:
-            words = self._words = self._fill() if self._fill else words_of(ids_of(self.roaring), self.count)
-        return words
+        if words is not None:
+            return words
+        if self._lock is None:
+            return self._densely()
+        with self._lock:
+            return self._densely()
 
-    def forget_words(self) -> int:
-        """Let go of the dense form; the bytes that it took."""
-        words, self._words = self._words, None
-        return 0 if words is None else words.nbytes
+    def _densely(self) -> Words:
+        words = self._fill() if self._fill else words_of(ids_of(self.roaring), self.count)
+        if self.size * KEPT >= self.count * 64:
+            self._words = words
+        return words
 
     @property
     def dense(self) -> bool:
         return self._words is not None
 
     def put(self, ordinal: int, inside: bool) -> None:
-        """Move one donor in or out, in every form that exists."""
+        """Move one donor in or out, in every form that exists. The caller holds the lock."""
+        assert self._lock is not None, "this set does not change"
         found = self.roaring
-        if (ordinal in found) is inside:
-            return
-        self._size = None
         if inside:
             found.add(ordinal)
         else:
@@ -165,7 +171,10 @@ class Leaf(Tree):
         return among.intersection_cardinality(self.bits.roaring)
 
     def test(self, ids: Array) -> npt.NDArray[np.bool_]:
-        return test(self.bits.words, ids)
+        bits = self.bits
+        if not bits.dense and bits.size * KEPT < bits.count * 64:
+            return np.isin(ids, ids_of(bits.roaring), assume_unique=True)
+        return kernels.test(bits.words, ids)
 
     def program(self, steps: list[kernels.Step]) -> None:
         steps.append(self.bits.words)

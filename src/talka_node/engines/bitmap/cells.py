@@ -22,8 +22,8 @@ from talka_node.engines import Cell, Exact
 from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import Bits, Found, Leaf, Or, bitmap
 from talka_node.engines.bitmap.build import LIMITS
-from talka_node.engines.bitmap.index import Index, Recent, Vocabulary
-from talka_node.engines.bitmap.plan import fitting_specimens, latest_birth, specimen_rows
+from talka_node.engines.bitmap.checks import fitting_specimens, specimen_rows
+from talka_node.engines.bitmap.index import Index, Recent, Vocabulary, latest_birth
 from talka_node.engines.bitmap.views import View
 from talka_query import nodes
 from talka_query.ages import BAND, MISSING, OLDEST, band
@@ -263,7 +263,7 @@ class Breakdown:
         place = question.by.index(Axis.DIAGNOSIS_CHAPTER)
         cells: dict[Cell, int] = {}
         for name, bits in self.chapters:
-            of = np.flatnonzero(kernels.test(bits.words, donors))
+            of = np.flatnonzero(kernels.test(bits.words, donors))  # donors repeat
             part = self._count(keys[of], dimensions, inner, axes, None if weights is None else weights[of])
             for cell, n in part.items():
                 cells[(*cell[:place], name, *cell[place:])] = n

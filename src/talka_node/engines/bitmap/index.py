@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from talka_node.columns import NO_DATE
+from talka_node.columns import NO_DATE, day
 from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import Bits, Words, bitmap
 from talka_node.engines.bitmap.build import LIMITS, Arrays, Order, Span
@@ -342,6 +343,16 @@ class Index:
             years = year_on - year - (place_on < place)
             fits[near] = ((low is None) | (years >= (low or 0))) & ((high is None) | (years <= (high or 0)))
         return fits
+
+
+def latest_birth(on: date, years: int) -> int:
+    """The last day of birth with so many complete years on a day."""
+    year = on.year - years
+    if year < 1:
+        return NO_DATE
+    if (on.month, on.day) == (2, 29) and not (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)):
+        return day(date(year, 2, 28))
+    return day(date(year, on.month, on.day))
 
 
 def calendar(days: Array) -> tuple[Array, Array]:

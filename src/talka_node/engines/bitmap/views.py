@@ -143,7 +143,8 @@ class View:
         permitting[list(basis.permitting)] = True
         self.mask = permitting
         ordinals = self.index.order(basis.donor_array())
-        self.donors = Bits.of(self.index.words, bitmap(np.sort(ordinals[ordinals >= 0])))
+        found = bitmap(np.sort(ordinals[ordinals >= 0]))
+        self.donors = Bits.of(self.index.words, found, views.lock)
         self._ok: npt.NDArray[np.bool_] | None = None
         self._types: dict[int, Bits] = {}
         self._banks: dict[int, Bits] = {}
@@ -165,7 +166,7 @@ class View:
 
     def _with(self, rows: npt.NDArray[np.bool_]) -> Bits:
         donors = self.index.specimens.donor[np.flatnonzero(rows)]
-        return Bits.of(self.index.words, bitmap(donors))
+        return Bits.of(self.index.words, bitmap(donors), self._views.lock)
 
     @property
     def holders(self) -> Bits:

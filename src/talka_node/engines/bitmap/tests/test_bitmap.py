@@ -19,7 +19,7 @@ from talka_node.columns import Columns
 from talka_node.columns import day as day_number
 from talka_node.consent import Form, Forms, Standing, State, Term, basis
 from talka_node.engines import Exact
-from talka_node.engines.bitmap import Bitmap, Damaged, bits, file, index, kernels, native, plan
+from talka_node.engines.bitmap import Bitmap, Damaged, bits, checks, file, index, kernels, native
 from talka_node.engines.memory import Memory
 from talka_node.records import (
     DiagnosisRow,
@@ -320,6 +320,34 @@ def test_questions_while_consents_change_neither_stop_nor_stay_behind() -> None:
     assert engine.answer(asked(All()), given) == Memory(RECORDS).answer(asked(All()), given)
 
 
+def test_a_withdrawal_while_a_set_is_made_dense_is_in_its_dense_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = consented(DONORS)
+    engine = Bitmap.build(Columns.of(RECORDS), state)
+    question = asked(Not(has("C34")), Axis.SEX)
+    leaving = next(row.donor for row in RECORDS.donors if any(state[row.donor, bank] for bank in BANKS))
+    threads: list[threading.Thread] = []
+    words_of = bits.words_of
+
+    def leave() -> None:
+        for bank in BANKS:
+            state.put(leaving, bank, None)
+
+    def slowly(ids: Any, count: int) -> Any:
+        found = words_of(ids, count)
+        if not threads:
+            threads.append(threading.Thread(target=leave))
+            threads[0].start()
+            threads[0].join(0.2)  # it gets through, or waits until the words are there
+        return found
+
+    monkeypatch.setattr(bits, "words_of", slowly)
+    monkeypatch.setattr(bits, "DENSE", 10**9)
+    given = basis(state, RESEARCH, TODAY)
+    engine.answer(question, given)
+    threads[0].join()
+    assert engine.answer(question, given) == Memory(RECORDS).answer(question, given)
+
+
 # --- files ------------------------------------------------------------------------------------------------
 
 
@@ -416,13 +444,13 @@ def test_sizes_in_a_plan_are_powers_of_two() -> None:
 
 def test_a_check_that_stands_twice_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tested: list[int] = []
-    whole = plan.RowsOfSpecimens.test
+    whole = checks.RowsOfSpecimens.test
 
-    def test(self: plan.RowsOfSpecimens, ids: Any) -> Any:
+    def test(self: checks.RowsOfSpecimens, ids: Any) -> Any:
         tested.extend(ids.tolist())
         return whole(self, ids)
 
-    monkeypatch.setattr(plan.RowsOfSpecimens, "test", test)
+    monkeypatch.setattr(checks.RowsOfSpecimens, "test", test)
     state = consented(DONORS)
     rows = kept("Serum", date(2005, 1, 1), date(2012, 1, 1))
     question = asked(AnyOf((All((has("I10"), rows)), All((has("E11"), rows)))))
