@@ -189,6 +189,17 @@ def test_a_way_around_is_seen(line: str) -> None:
     assert len(trespasses(ast.parse(line), private_names())) == 1
 
 
+def test_whoever_opens_facts_and_consents_lets_numbers_of_one_person_be_one() -> None:
+    """The store reads a number that turned out to be another's as that one; the refusals recorded of it must follow."""
+    for name, tree in OTHERS.items():
+        called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        if {"Store", "Log"} <= called:
+            assert any(each.endswith("log.join") for each in called), (
+                f"{name} opens a Store and a Log: call log.join(store.state.same) when both are open, and after every"
+                " import before the new facts are read"
+            )
+
+
 def engine_classes() -> dict[str, ast.ClassDef]:
     """Every class below `engines` that can answer, but for the protocol itself."""
     return {

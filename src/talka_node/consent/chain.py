@@ -47,6 +47,7 @@ class Chain:
             start, head, count = 0, self.seed, 0
         self.start = start
         self.length, self.head, self.count = start, head, count
+        self._put = self.length, self.head, self.count
         self.torn = 0  # bytes cut off when it was opened
         self.fresh: list[tuple[int, bytes]] = []  # (place, body) of the lines behind `start`
         try:
@@ -96,7 +97,18 @@ class Chain:
         return body if good else None
 
     def append(self, bodies: Sequence[bytes]) -> list[int]:
-        """Add lines, and return their places once they are on disk. On an OSError nothing was added."""
+        """Add lines, and return their places once they are on disk. When it raises, nothing was added."""
+        try:
+            places = self.put(bodies)
+            self.sync()
+        except Exception:
+            self.take_back()
+            raise
+        self.keep()
+        return places
+
+    def put(self, bodies: Sequence[bytes]) -> list[int]:
+        """Write lines without waiting for the disk; their places. `sync` and `keep` must follow, or `take_back`."""
         if self._broken:
             raise Broken(f"{self.path.name}: an earlier write failed; open the log again")
         head, places, lines, length = self.head, [], [], self.length
@@ -109,18 +121,26 @@ class Chain:
             lines.append(line)
             length += len(line)
             head = link.decode()
-        try:
-            _write(self._file, b"".join(lines))
-            os.fdatasync(self._file)
-        except OSError:
+        _write(self._file, b"".join(lines))
+        self._put = length, head, self.count + len(lines)
+        return places
+
+    def sync(self) -> None:
+        """Wait until the disk has what was put."""
+        os.fdatasync(self._file)
+
+    def keep(self) -> None:
+        """What was put belongs to the file."""
+        self.length, self.head, self.count = self._put
+
+    def take_back(self) -> None:
+        """What was put, in whole or in part, is no part of the file. Where even that fails, nothing more is taken."""
+        if not self._broken:
             try:
                 os.ftruncate(self._file, self.length)
                 os.fsync(self._file)
             except OSError:
                 self._broken = True
-            raise
-        self.length, self.head, self.count = length, head, self.count + len(lines)
-        return places
 
     def read(self, place: int) -> bytes:
         """The body of the line at a place."""

@@ -20,6 +20,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -109,6 +110,7 @@ class Log:
         self.node = ""
         self._clock = clock
         self._queue: list[_Job] = []
+        self._disk = ThreadPoolExecutor(1)
         self._queueing, self._writing = threading.Lock(), threading.RLock()
         self._empty_index()
 
@@ -136,7 +138,6 @@ class Log:
         self._at = datetime.min.replace(tzinfo=UTC)
         self._refusals = 0
         self._again = 0  # tombstones that repeat one, for another number of the same person
-        self._buried_alone: set[str] = set()  # tombstones whose line the log could not take
         self._since_snapshot = 0
 
     def _open(self, tombstones_lost: bool) -> None:
@@ -314,7 +315,7 @@ class Log:
     def _write(
         self, events: Sequence[Event], notes: Sequence[dict[str, Any]], buried: bool = False
     ) -> list[Entry]:
-        """Tombstones first, then the log, then the state: a kill in between leaves a withdrawal that was made."""
+        """Tombstones and log, then the state."""
         at = self.now()
         stamp = at.isoformat()
         entries: list[Entry] = []
@@ -357,7 +358,7 @@ class Log:
                 entries.append(
                     Entry("void" if void else "waiting" if event.donor is None else "applied", number)
                 )
-            if event.kind in REFUSALS and not buried and event.id not in self._buried_alone:
+            if event.kind in REFUSALS and not buried:
                 ends = self._ends(event, [given for given, _ in coming.values()])
                 ended.update(dict.fromkeys(ends))
                 graves.append(self._tombstone(event, ends))
@@ -367,15 +368,8 @@ class Log:
         ]
         if not lines:
             return entries
-        if graves:
-            self._grave.append(graves)
-            self._new_ended.update(map(_hash, ended))
-        try:
-            places = self._log.append([_spell(each) for each in lines])
-        except OSError:
-            self._buried_alone.update(orjson.loads(each)["event"]["id"] for each in graves)
-            raise
-        self._buried_alone.difference_update(coming)
+        places = self._append([_spell(each) for each in lines], graves)
+        self._new_ended.update(map(_hash, ended))
         newcomers: dict[int, list[Recorded]] = {}  # whose whole history is at hand: no need to read it back
         for told, (event, _) in zip(lines, coming.values(), strict=False):
             donor = event.donor
@@ -389,6 +383,38 @@ class Log:
         self.state.advance(at.date())
         self._replan(touched, newcomers)
         return entries
+
+    def _append(self, lines: Sequence[bytes], graves: Sequence[bytes]) -> list[int]:
+        """Lines into the log and refusals among the tombstones, both on disk when it returns, or neither.
+
+        The disk works on both at once, which takes as long as one. A kill in between leaves a refusal in one of them,
+        and opening the log carries it over into the other.
+        """
+        if not graves:
+            return self._log.append(lines)
+        try:
+            self._grave.put(graves)
+            places = self._log.put(lines)
+            self._sync_both()
+        except Exception:
+            self._grave.take_back()
+            self._log.take_back()
+            raise
+        self._grave.keep()
+        self._log.keep()
+        return places
+
+    def _sync_both(self) -> None:
+        try:
+            other = self._disk.submit(self._grave.sync)
+        except RuntimeError:  # the interpreter is ending, and starts no more work
+            self._grave.sync()
+            self._log.sync()
+            return
+        try:
+            self._log.sync()
+        finally:
+            other.result()
 
     def now(self) -> datetime:
         """When a line is recorded: never before the last line, and not by a clock gone wrong (`today` asks)."""
@@ -704,10 +730,7 @@ class Log:
                 "rules": _rules(),
                 "forms": self.forms.digest,
                 "log": {"length": self._log.length, "head": self._log.head, "count": self._log.count},
-                # With a tombstone that the log could not take, all of them are compared at the next opening.
-                "tombstones": {}
-                if self._buried_alone
-                else {
+                "tombstones": {
                     "length": self._grave.length,
                     "head": self._grave.head,
                     "count": self._grave.count,
@@ -813,6 +836,7 @@ class Log:
         for each in self._chains:
             each.close()
         self._chains.clear()
+        self._disk.shutdown()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
