@@ -62,10 +62,10 @@ class Trace:
             None if births is None else (births[0], births[1]),
             None if regions is None else frozenset(regions),
         )
+        ends = tuple(Edge(kind, tuple(at) if isinstance(at, list) else at) for kind, at in plain["edges"])
         return Trace(
-            plain["who"], plain["day"], plain["drawn"], plain["by"], plain["key"], plain["shape"], profile,
-            tuple(Edge(kind, at) for kind, at in plain["edges"]), tuple(plain["alike"]), plain["year"],
-            tuple(plain["variants"]),
+            plain["who"], plain["day"], plain["drawn"], plain["by"], plain["key"], plain["shape"], profile, ends,
+            tuple(plain["alike"]), plain["year"], tuple(plain["variants"]),
         )  # fmt: skip
 
 
@@ -245,7 +245,7 @@ def _trace(question: Question, made: Form, who: str, day: int) -> Trace:
         if isinstance(each.of, nodes.Variant)
     )
     by = ",".join(axis.value for axis in question.by)
-    drawn = forms.digest(made.key, forms.drawn_for(question))
+    drawn = forms.digest(made.key, forms.drawn_for(question, question.by))
     return Trace(
         who, day, drawn, by, made.key, made.shape, made.profile, made.edges, made.alike, question.ages_at.year,
         tuple(exact),

@@ -8,16 +8,16 @@ form, hence the same noise and the same place in the asker's memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import Enum
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from itertools import permutations
 from typing import Any, NamedTuple
 
 from talka_query import nodes
-from talka_query.nodes import Ages, Axis, Count, Criterion, Question, Sex, Window
+from talka_query.nodes import SPECIMEN_AXES, Ages, Axis, Count, Criterion, Purpose, Question, Sex, Window
 
 PROFILE = nodes.IsSex | nodes.Age | nodes.Born | nodes.LivesIn
 SPAN = 95  # years of age that a country's inhabitants are spread over
@@ -153,6 +153,7 @@ class Branch:
     parts: tuple[Branch | Literal, ...]
 
 
+@lru_cache(4096)
 def branches(criterion: Criterion, holds: bool = True) -> Branch | Literal:
     """The criterion with `Not` only before single criteria, and branches of one kind not inside each other."""
     match criterion:
@@ -331,7 +332,7 @@ def edges(criterion: Criterion) -> tuple[str, list[Edge]]:
         case nodes.Diagnosis() | nodes.Medication():
             bare = spelled(replace(criterion, codes=frozenset(), window=Window(), age=Ages()))
             return bare, [
-                Edge("codes", sorted(criterion.codes)),
+                Edge("codes", tuple(sorted(criterion.codes))),
                 *_months(criterion.window),
                 *_years(criterion.age),
             ]
@@ -390,6 +391,7 @@ class Form:
         return digest(spelled(profile), self.rest)
 
 
+@lru_cache(4096)
 def form(criterion: Criterion) -> Form:
     """The form of a criterion. The number of different criteria must have been limited: the table is 2^n bits."""
     made = branches(criterion)
@@ -544,15 +546,21 @@ def _columns(count: int) -> tuple[int, ...]:
 # --- what noise is drawn for ------------------------------------------------------------------------------
 
 
-def drawn_for(question: Question) -> str:
-    """All but the criterion and the axes that makes a question another one for the noise."""
-    parts = [str(question.count.value), spelled(question.purpose)]
-    if uses_ages(question.such_that) or Axis.AGE_BAND in question.by:
+def drawn_for(question: Question, by: Collection[Axis]) -> str:
+    """All but the criterion that makes a question, broken down by these axes, another one for the noise."""
+    parts = [question.count.value, purpose_of(question.purpose)]
+    if Axis.AGE_BAND in by or uses_ages(question.such_that):
         parts.append(question.ages_at.isoformat())
-    if question.count is not Count.DONORS or nodes.SPECIMEN_AXES & set(question.by):
+    if question.count is not Count.DONORS or not SPECIMEN_AXES.isdisjoint(by):
         parts.append(spelled(question.samples))
     return "|".join(parts)
 
 
+@lru_cache(256)
+def purpose_of(purpose: Purpose) -> str:
+    return spelled(purpose)
+
+
+@lru_cache(4096)
 def uses_ages(criterion: Criterion) -> bool:
     return any(isinstance(each.of, nodes.Age | nodes.Alive) for each in literals(branches(criterion)))

@@ -165,10 +165,10 @@ class _Teller:
         self.question = question = step or admitted.question
         self.policy, self.key = policy, key
         self.form = admitted.form if step is None else forms.form(step.such_that)
-        self.core, self.about = self.form.key, forms.drawn_for(replace(question, by=()))
-        self.cores: dict[Profile, str] = {}
-        self.ages = forms.drawn_for(replace(question, by=(Axis.AGE_BAND,)))
-        self.samples = forms.drawn_for(replace(question, by=(Axis.YEAR, Axis.AGE_BAND)))
+        self.core, self.about = self.form.key, forms.drawn_for(question, ())
+        self.cores: dict[tuple[tuple[Axis, str], ...], str] = {}
+        self.ages = forms.drawn_for(question, (Axis.AGE_BAND,))
+        self.samples = forms.drawn_for(question, (Axis.YEAR, Axis.AGE_BAND))
         self.minimum = policy.minimum(admitted.standing)
         if any(
             isinstance(each.of, nodes.Variant | nodes.VariantIn)
@@ -206,20 +206,20 @@ class _Teller:
 
     def _name(self, cell: Cell, axes: Sequence[Axis]) -> str:
         """What a cell is drawn for. A cell that could be asked for as a question of its own gets that one's draw."""
-        profile, rest = self.form.profile, []
-        for axis, value in zip(axes, cell, strict=True):
-            ends = _ages(value) if axis is Axis.AGE_BAND else None
-            if axis is Axis.SEX:
-                profile = profile.both(Profile(sexes=frozenset({value})))
-            elif axis is Axis.REGION and value not in (MISSING, OTHER):
-                profile = profile.both(Profile(regions=frozenset({value})))
-            elif ends is not None:
-                profile = profile.both(Profile(ages=ends))
-            else:
-                rest.append(f"{axis.value}={value}")
-        core = self.cores.get(profile)
+        known = tuple(
+            (axis, value) for axis, value in zip(axes, cell, strict=True) if _in_profile(axis, value)
+        )
+        rest = [
+            f"{axis.value}={value}"
+            for axis, value in zip(axes, cell, strict=True)
+            if not _in_profile(axis, value)
+        ]
+        core = self.cores.get(known)
         if core is None:
-            core = self.cores[profile] = self.form.key_with(profile)
+            profile = self.form.profile
+            for axis, value in known:
+                profile = profile.both(_profile(axis, value))
+            core = self.cores[known] = self.form.key_with(profile)
         if SPECIMEN_AXES & set(axes):
             about = self.samples
         else:
@@ -250,32 +250,36 @@ class _Teller:
         remain: otherwise that a table is shown would tell). The smallest told cell of the margin is hidden then, and
         all is looked at again.
         """
-        near = _likely(self.policy)
+        near, far = _likely(self.policy), _farthest(self.policy)
         largest = self.minimum - 1 + (self.policy.cells.cut if self.policy.cells.noise else 0)
-        margins = self._margins(cells, donors, total)
+        margins = self._margins(told, cells, donors, total)
         again = True
         while again:
             again = False
-            for number, unit, possible, members in margins:
-                shown = [cell for cell in members if cell in told]
-                if not shown:
+            for margin in margins:
+                shown = [cell for cell in margin.members if cell in told]
+                hidden = max(margin.possible, len(margin.members)) - len(shown)
+                if not shown or not hidden:
                     continue
-                held = len(members) - len(shown)
-                hidden = max(possible - len(shown), held)
-                left = number - sum(told[cell] for cell in shown) - near * unit * (len(shown) + 1)
-                if hidden and left > largest * unit * max(0, min(max(held, 1), hidden - 1) - 1):
+                held = len(margin.members) - len(shown)
+                room = largest * margin.unit * max(0, min(max(held, 1), hidden - 1) - 1)
+                taken = sum([told[cell] for cell in shown]) + near * margin.unit * (len(shown) + 1) + room
+                if margin.number is None and margin.amount + far * margin.unit <= taken:
+                    continue  # whatever is told of it: no need to draw
+                number = margin.number
+                if number is None:
+                    number = self.told(margin.group, margin.amount, margin.donors, margin.axes)
+                if number is not None and number > taken:
                     del told[min(shown, key=lambda cell: (told[cell], cell))]
                     again = True
 
     def _margins(
-        self, cells: Mapping[Cell, int], donors: Mapping[Cell, int], total: int
-    ) -> list[tuple[int, int, int, list[Cell]]]:
-        """(the told margin, its unit, how many cells it could have, those that hold anybody) of each that adds up.
-
-        The whole comes first. It bounds its cells from above also where a donor may be in several of them.
-        """
+        self, told: Mapping[Cell, int], cells: Mapping[Cell, int], donors: Mapping[Cell, int], total: int
+    ) -> list[_Margin]:
+        """Each that adds up and of which a cell is told. The whole comes first: it bounds its cells from below also
+        where a donor may be in several of them."""
         axes = self.question.by
-        found: list[tuple[int, int, int, list[Cell]]] = []
+        found: list[_Margin] = []
         parted = set(_PARTED) if self.question.count is Count.DONORS else _PARTED | SPECIMEN_AXES
         sizes = [_size(axis, {cell[at] for cell in cells}) for at, axis in enumerate(axes)]
         for count in range(len(axes)):
@@ -286,16 +290,33 @@ class _Teller:
                 possible = math.prod(sizes[at] for at in summed)
                 groups: dict[Cell, list[Cell]] = {}
                 for cell in cells:
-                    groups.setdefault(tuple(cell[at] for at in kept), []).append(cell)
+                    groups.setdefault(tuple([cell[at] for at in kept]), []).append(cell)
                 for group, members in groups.items():
-                    amount = sum(cells[cell] for cell in members)
-                    of_donors = sum(donors.get(cell, 0) for cell in members)
+                    if told.keys().isdisjoint(members):
+                        continue
+                    amount = sum([cells[cell] for cell in members])
+                    of_donors = sum([donors.get(cell, 0) for cell in members])
                     one = self.question.count is Count.DONORS or not of_donors
                     unit = 1 if one else self._unit(amount, of_donors)
-                    number = self.told(group, amount, of_donors, [axes[at] for at in kept]) if kept else total
-                    if number is not None:
-                        found.append((number, unit, possible, members))
+                    rest = [axes[at] for at in kept]
+                    number = None if kept else total
+                    found.append(_Margin(group, rest, amount, of_donors, unit, possible, members, number))
         return found
+
+
+@dataclass(slots=True)
+class _Margin:
+    """A sum of cells: those of `group` on `axes`. `possible`: how many cells it could have; `members`: those that hold
+    anybody; `number`: what is told of it, if that is known yet."""
+
+    group: Cell
+    axes: Sequence[Axis]
+    amount: int
+    donors: int
+    unit: int
+    possible: int
+    members: list[Cell]
+    number: int | None
 
 
 _PARTED = frozenset({Axis.SEX, Axis.AGE_BAND, Axis.REGION})  # a donor has one place on each
@@ -304,6 +325,22 @@ _PARTED = frozenset({Axis.SEX, Axis.AGE_BAND, Axis.REGION})  # a donor has one p
 def _size(axis: Axis, values: set[str]) -> int:
     """How many values of an axis an onlooker would think of: the two usual sexes; of the others those that occur."""
     return 2 if axis is Axis.SEX else len(values)
+
+
+def _in_profile(axis: Axis, value: str) -> bool:
+    """Whether a value could be asked for as a criterion of the profile."""
+    if axis is Axis.AGE_BAND:
+        return value != MISSING
+    return axis is Axis.SEX or (axis is Axis.REGION and value not in (MISSING, OTHER))
+
+
+@cache
+def _profile(axis: Axis, value: str) -> Profile:
+    if axis is Axis.AGE_BAND:
+        return Profile(ages=_ages(value))
+    if axis is Axis.SEX:
+        return Profile(sexes=frozenset({value}))
+    return Profile(regions=frozenset({value}))
 
 
 def _nearest(number: int, step: int) -> int:
