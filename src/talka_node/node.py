@@ -106,6 +106,7 @@ class Node:
                 f"{self.path} is open in another process: stop it, or ask the node that it serves"
             ) from why
         try:
+            self.log.join(self.store.state.same)
             self.journal = Journal(self.path / "journal")
         except BaseException:
             self.log.close()
@@ -183,6 +184,8 @@ class Node:
         with self._lock:
             if not self.store.refresh() and self._index is not None:
                 return False
+            # Numbers that turned out to be one person's: their refusals are one before their facts are read as one.
+            self.log.join(self.store.state.same)
             self.catalogue = self._catalogue()
             self._index = self._open_index()
             return True

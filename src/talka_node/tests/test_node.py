@@ -283,3 +283,25 @@ def test_the_status_is_about_nobody(node: Node) -> None:
     assert told["facts"]["rows"]["donors"] == 20
     assert told["consents"]["pairs"] == 20
     assert "p1" not in json.dumps(told)
+
+
+def test_facts_that_came_before_it_was_known_whose_they_are(place: Path, clock: Clock) -> None:
+    """A donor of two sources withdraws by the one; what the other told under a number of its own obeys, too."""
+    code = [{"system": "urn:oid:1.3.6.1.4.1.38760.3.1.1", "value": "010100-00000"}]
+    with Node(place, clock=clock) as node:
+        take(node, donors(0, 40))
+        patient, diagnosis, signed = donors(0, 1)
+        one = node.path.parent / "one.ndjson"
+        one.write_text("".join(json.dumps(each) + "\n" for each in (diagnosis, signed)), encoding="utf-8")
+        node.take([one], source="laboratory", biobank="bb")
+        assert node.withdraw("p0", source="laboratory").status == "applied"
+        for source in ("hospital", "laboratory"):
+            one.write_text(json.dumps({**patient, "identifier": code}) + "\n", encoding="utf-8")
+            node.take([one], source=source)
+        assert total(node) == 40  # 39 of them
+        for number in range(1, 3):
+            node.withdraw(f"p{number}", source="hospital")
+        assert total(node) == 35  # 37 of them
+    with Node(place, clock=clock) as node:
+        assert total(node) == 35
+        assert node.verify() == []
