@@ -136,6 +136,15 @@ def private_names() -> frozenset[str]:
     return frozenset(each for each in found if each.startswith("_") and not each.startswith("__"))
 
 
+# What changes a State without an event in the log; the invented data of Beacon's testMode have a state of their own.
+WRITE_STATE = ("put", "plan", "plan_many", "intern")
+OWN_STATE = {"beacon.synthetic"}
+
+
+def _is_consents(owner: str) -> bool:
+    return owner.split(".")[-1] in ("state", "basis", "log", "State", "Basis", "Log", "states", "consents")
+
+
 def trespasses(tree: ast.Module, private: frozenset[str]) -> list[str]:
     """Ways around the front door of `consent`."""
     found = []
@@ -149,18 +158,12 @@ def trespasses(tree: ast.Module, private: frozenset[str]) -> list[str]:
                 found.append(f"line {node.lineno}: makes a Basis")
             if called in ("object.__new__", "object.__setattr__") and "Basis" in ast.unparse(node):
                 found.append(f"line {node.lineno}: makes or changes a Basis behind its back")
+            owner, _, verb = called.rpartition(".")
+            if verb in WRITE_STATE and _is_consents(owner):
+                found.append(f"line {node.lineno}: {called} consents for somebody; only the log does")
         if isinstance(node, ast.Attribute) and node.attr in private:
             owner = ast.unparse(node.value)
-            if owner.split(".")[-1] in (
-                "state",
-                "basis",
-                "log",
-                "State",
-                "Basis",
-                "Log",
-                "states",
-                "consents",
-            ):
+            if _is_consents(owner):
                 found.append(f"line {node.lineno}: {owner}.{node.attr} is private to consent")
         if isinstance(node, ast.ClassDef) and any("Basis" in ast.unparse(each) for each in node.bases):
             found.append(f"line {node.lineno}: {node.name} is derived from Basis")
@@ -170,7 +173,11 @@ def trespasses(tree: ast.Module, private: frozenset[str]) -> list[str]:
 def test_nobody_else_makes_a_basis_or_reaches_behind_the_state() -> None:
     private = private_names()
     assert {"_permitting", "_move", "_pairs", "_index"} <= private
-    assert {name: found for name, tree in OTHERS.items() if (found := trespasses(tree, private))} == {}
+    for name, tree in OTHERS.items():
+        found = trespasses(tree, private)
+        if name in OWN_STATE:
+            found = [each for each in found if not each.endswith("only the log does")]
+        assert found == [], name
 
 
 @pytest.mark.parametrize(
@@ -183,6 +190,7 @@ def test_nobody_else_makes_a_basis_or_reaches_behind_the_state() -> None:
         "basis.state._permitting(purpose, day, grounds)",
         "state._pairs = mine",
         "class Mine(consent.Basis): ...",
+        "self.log.state.put(donor, biobank, standing)",
     ],
 )
 def test_a_way_around_is_seen(line: str) -> None:
