@@ -19,7 +19,7 @@ from talka_node.disclosure.forms import Branch, Edge, Form, Literal, Profile
 from talka_node.disclosure.grid import snap, stretch_around
 from talka_node.disclosure.policy import Policy, Standing
 from talka_query import nodes
-from talka_query.nodes import Count, Criterion, Question
+from talka_query.nodes import SPECIMEN_AXES, Count, Criterion, Question
 
 _MADE_HERE = object()
 
@@ -246,10 +246,18 @@ def _trace(question: Question, made: Form, who: str, day: int) -> Trace:
     )
     by = ",".join(axis.value for axis in question.by)
     drawn = forms.digest(made.key, forms.drawn_for(question, question.by))
+    key, shape, ends = made.key, made.shape, made.edges
+    if question.count is not Count.DONORS or not SPECIMEN_AXES.isdisjoint(question.by):
+        # What counts as a sample is a criterion too, with numbers that may differ by little.
+        bare, more = forms.edges(question.samples)
+        key, shape, ends = (
+            forms.digest(key, forms.spelled(question.samples)),
+            forms.digest(shape, bare),
+            (*ends, *more),
+        )
     return Trace(
-        who, day, drawn, by, made.key, made.shape, made.profile, made.edges, made.alike, question.ages_at.year,
-        tuple(exact),
-    )  # fmt: skip
+        who, day, drawn, by, key, shape, made.profile, ends, made.alike, question.ages_at.year, tuple(exact)
+    )
 
 
 # --- by the question alone --------------------------------------------------------------------------------

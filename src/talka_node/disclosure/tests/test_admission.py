@@ -17,6 +17,7 @@ from talka_node.disclosure.tests.asking import (
     KEY,
     MALE,
     RARE,
+    RESEARCH,
     SIZED,
     TODAY,
     YEAR_END,
@@ -31,16 +32,21 @@ from talka_query.nodes import (
     Ages,
     All,
     Any,
+    AskerKind,
     Axis,
     Born,
+    Count,
     Criterion,
     Diagnosis,
     IsSex,
     LivesIn,
     Measurement,
     Not,
+    Purpose,
+    Question,
     Sex,
     Specimen,
+    Use,
     VariantIn,
     Window,
     Within,
@@ -343,6 +349,34 @@ def test_a_question_too_near_to_an_earlier_one_is_refused(
         assert isinstance(ask(question(sick("I10"), *other), memory, SIZED), Refused) == near
         # Bruno has asked nothing yet.
         assert isinstance(ask(question(sick("I10"), *other, asker="bruno"), memory, SIZED), Admitted)
+
+
+def test_which_samples_are_counted_is_compared_too() -> None:
+    memory = Memory(KEY)
+
+    def samples(since: str) -> Question:
+        return question(sick("I10"), count=Count.SAMPLES, samples=Specimen(collected=window(since, None)))
+
+    admitted(samples("2019-01-01"), memory)
+    refused(samples("2019-02-01"), memory)
+    admitted(samples("2019-04-01"), memory)
+    # Where donors are counted, it does not matter which samples are meant.
+    admitted(replace(samples("2019-01-01"), count=Count.DONORS), memory)
+    admitted(replace(samples("2019-02-01"), count=Count.DONORS), memory)
+
+
+def test_another_purpose_or_year_is_a_question_alike() -> None:
+    memory = Memory(KEY)
+
+    def asked(number: int) -> Question:
+        disease = Purpose(Use.DISEASE, AskerKind.ACADEMIC, disease=f"C{10 + number}")
+        at = date(2025 - number, 12, 31)
+        return question(FEMALE, aged(50, 69), purpose=disease if number % 2 else RESEARCH, ages_at=at)
+
+    for number in range(20):
+        admitted(asked(number), memory)
+    refused(asked(20), memory)
+    admitted(asked(7), memory)
 
 
 def test_attrition_costs_as_many_questions_as_it_has_steps() -> None:
