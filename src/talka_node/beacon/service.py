@@ -145,7 +145,7 @@ class _Beacon:
             "organization": {
                 "id": about.organisation,
                 "name": about.organisation_name,
-                "welcomeUrl": about.organisation_url,
+                **({"welcomeUrl": about.organisation_url} if about.organisation_url else {}),
                 **({"contactUrl": about.contact} if about.contact else {}),
             },
             "version": about.version,
@@ -161,7 +161,10 @@ class _Beacon:
                 "id": about.id,
                 "name": about.name,
                 "type": {"group": "org.ga4gh", "artifact": "beacon", "version": model.API},
-                "organization": {"name": about.organisation_name, "url": about.organisation_url},
+                "organization": {
+                    "name": about.organisation_name,
+                    "url": about.organisation_url or self.base(http),
+                },
                 "version": about.version,
                 "environment": about.environment,
                 **({"description": about.description} if about.description else {}),
@@ -286,10 +289,14 @@ class _Beacon:
             if asked.request.filters:
                 raise BadRequest("g_variants: filters need a variant to go with; name one, a range or a gene")
             within = None if of is None else self.group(asked.source, *of)
+            if within is None or within.variants:
+                return Told(True, note="that there are variants; name one, a range or a gene")
             return Told(
-                within is None or within.variants, note="that there are variants; name one, a range or a gene"
+                False, note="whether there are variants is not published; name one, a range or a gene"
             )
-        return await asked.source.ask(kind.entry, question)
+        told = await asked.source.ask(kind.entry, question)
+        # What a node counts is carriers; how many variants they carry is nobody's question.
+        return replace(told, count=None) if kind.entry is Entry.VARIANT else told
 
     def question(self, asked: _Asked, entry: Entry, of: tuple[Entry, str] | None) -> Question:
         """The one question that the request's filters, parameters and path ask together."""

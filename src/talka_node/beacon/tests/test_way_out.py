@@ -5,37 +5,41 @@ from __future__ import annotations
 import pytest
 
 from talka_node import disclosure
-from talka_node.beacon import Dataset, Vocabulary
-from talka_node.beacon.published import Published
+from talka_node.beacon import Entry, Refused, Told
 from talka_node.beacon.synthetic import CONSENTED, PEOPLE, people
-from talka_node.beacon.tests.client import ABOUT, TODAY, Client, client
+from talka_node.beacon.tests.client import TODAY, Client, Node, client
 from talka_node.consent import Standing, State, basis, examples
 from talka_node.engines.memory import Memory
-from talka_query.nodes import All, AskerKind, Diagnosis, Purpose, Question, Specimen, Use
+from talka_query.nodes import All, AskerKind, Diagnosis, Purpose, Question, Use
 
 pytestmark = pytest.mark.once
 
 
+class Answering(Node):
+    """Answers as a node does: admitted, counted among those whose consent permits, released."""
+
+    def __init__(self, consenting: range) -> None:
+        super().__init__()
+        self.policy, self.memory = disclosure.default(), disclosure.Memory(b"memory")
+        self.engine, self.state = Memory(people()), State(examples())
+        for donor in consenting:
+            self.state.put(donor, "test", Standing.of("invented-broad", 2, *CONSENTED))
+
+    async def ask(self, entry: Entry, question: Question) -> Told:
+        admitted = disclosure.admit(question, self.policy, self.memory, today=TODAY)
+        if isinstance(admitted, disclosure.Refused):
+            raise Refused("; ".join(admitted.reasons))
+        within = basis(self.state, question.purpose, TODAY)
+        exact = self.engine.answer(admitted.question, within)
+        also = disclosure.beside(admitted.question)
+        donors = None if also is None else self.engine.answer(also, within)
+        told = disclosure.release(admitted, exact, self.policy, b"key", donors)
+        return Told(told.exists, told.total, told.smallest, told.within, told.moved)
+
+
 def beacon(consenting: range) -> Client:
     """Who consents is in the range; all others are nobody to the Beacon."""
-    records, state, policy = people(), State(examples()), disclosure.default()
-    for donor in consenting:
-        state.put(donor, "test", Standing.of("invented-broad", 2, *CONSENTED))
-    engine, memory, key = Memory(records), disclosure.Memory(b"memory"), b"key"
-
-    async def answer(question: Question) -> disclosure.Released | disclosure.Refused:
-        admitted = disclosure.admit(question, policy, memory, today=TODAY)
-        if isinstance(admitted, disclosure.Refused):
-            return admitted
-        within = basis(state, question.purpose, TODAY)
-        exact = engine.answer(admitted.question, within)
-        also = disclosure.beside(admitted.question)
-        donors = None if also is None else engine.answer(also, within)
-        return disclosure.release(admitted, exact, policy, key, donors)
-
-    blood = Dataset("blood", "Blood", Specimen(collections=frozenset({"blood"})))
-    words = Vocabulary(measurements={"718-7": "g/L"}, collections={"blood": "Blood"})
-    return client(Published(ABOUT, answer, [blood], [], words))
+    return client(Answering(consenting))
 
 
 @pytest.mark.parametrize(
@@ -80,9 +84,6 @@ def test_what_disclosure_refuses_is_a_beacon_error() -> None:
     )  # fmt: skip
 
 
-def test_it_takes_no_visas() -> None:
-    status, answer = beacon(range(PEOPLE)).get("/individuals", authorization="Bearer anna")
-    assert (status, answer["error"]["errorMessage"]) == (
-        401, "this node takes no visas; leave out the Authorization header",
-    )  # fmt: skip
-    assert beacon(range(PEOPLE)).get("/individuals?requestedGranularity=record")[0] == 401
+def test_carriers_are_not_told_as_a_number_of_variants() -> None:
+    _, answer = beacon(range(PEOPLE)).get("/g_variants?geneId=BRCA1&requestedGranularity=count")
+    assert (answer["meta"]["returnedGranularity"], answer["responseSummary"]) == ("boolean", {"exists": True})
