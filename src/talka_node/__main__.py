@@ -7,7 +7,8 @@ talka-node ask NODE QUESTION.json          what may be told of a question
 talka-node withdraw NODE PERSON …          donors take consent back
 talka-node allow NODE CALLER               register who may ask over the network
 talka-node serve NODE                      Beacon and signed questions over HTTP
-talka-node status NODE | verify NODE       what is here, and whether it is as it was written
+talka-node status NODE                     what is here, in numbers
+talka-node verify NODE                     whether it is as it was written
 talka-node bench NODE                      how fast the engine answers on this machine
 talka-node view VIEW.json RESOURCES.ndjson rows of a SQL-on-FHIR view
 """

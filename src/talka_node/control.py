@@ -20,6 +20,7 @@ from typing import Any, Self
 
 NAME = "control.sock"
 LONGEST = 1 << 20
+TRUSTED = (0,)  # users beside the process's own: root
 _PEER = struct.Struct("3i")  # process, user, group
 
 Message = dict[str, Any]
@@ -36,7 +37,7 @@ class Control:
                 _, user, _ = _PEER.unpack(
                     self.request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
                 )
-                if user not in (0, os.geteuid()):
+                if user not in (*TRUSTED, os.geteuid()):
                     return
                 text = self.rfile.readline(LONGEST)
                 answer = (
@@ -80,8 +81,10 @@ def ask(folder: Path, request: Message) -> Message | None:
                 link.connect(place)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
-        link.sendall(json.dumps(request).encode() + b"\n")
-        with link.makefile("rb") as answers:
+        text = b""
+        # Whoever is not let in is hung up on, perhaps before all was sent.
+        with suppress(ConnectionResetError, BrokenPipeError), link.makefile("rb") as answers:
+            link.sendall(json.dumps(request).encode() + b"\n")
             text = answers.readline()
     if not text:
         raise PermissionError("the process that serves the node let nothing in: it belongs to another user")

@@ -124,7 +124,9 @@ class Service:
         self.node = node
         self.meter = Meter()
         clock = clock or node.clock
-        self.gate = Gate(Callers(node.path / "callers.json"), clock(), clock)
+        # A clock put back while the node was off must not let in what was taken before.
+        day = datetime.combine(node.today(), datetime.min.time(), UTC)
+        self.gate = Gate(Callers(node.path / "callers.json"), max(clock(), day), clock)
         node.engine()  # opened now, so that the first question need not wait
         settings = beacon.Settings(today=node.today)
         app = Starlette(
