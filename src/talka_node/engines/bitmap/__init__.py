@@ -50,7 +50,11 @@ class Bitmap:
         Raises Damaged if it is not whole or of another version; then build it anew from the store.
         """
         kernels.prepare(compiling=False)
-        return cls(file.read(path, check=check), state)
+        arrays = file.read(path, check=check)
+        try:
+            return cls(arrays, state)
+        except KeyError as missing:
+            raise Damaged(f"{path.name} has no array {missing}; build it anew") from None
 
     def save(self, path: Path) -> None:
         """Put the index into one file, whole or not at all. Consents are not in it."""

@@ -117,8 +117,8 @@ def words(name: str, vocabulary: Sequence[str], arrays: Arrays) -> None:
 
 def _sorted(given: Words) -> tuple[Array, list[str]]:
     """Codes and a vocabulary that is in order and holds nothing unused: spans of codes rely on it."""
-    used = np.unique(given.codes)
-    used = used[used >= 0]
+    # Counting is a tenth of the sorting that np.unique does.
+    used = np.flatnonzero(np.bincount(given.codes + 1, minlength=1)[1:])
     texts = [given.vocabulary[code] for code in used.tolist()]
     vocabulary = sorted(set(texts))
     place = {text: at for at, text in enumerate(vocabulary)}

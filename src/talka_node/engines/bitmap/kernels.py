@@ -21,6 +21,7 @@ Step = Words | int
 
 BLOCK = 8192  # words, 64 KB: a few of them stay in the second-level cache
 LEAST = 512  # words: below that calling a compiled loop costs more than it saves
+LEAST_DONORS = 64
 
 _native: native.Native | None = None
 _asked = False
@@ -198,7 +199,7 @@ def measured(
     not for these types."""
     if (
         _native is None
-        or len(ids) < LEAST
+        or len(ids) < LEAST_DONORS
         or not _types(ids, np.uint32, starts, np.int32, value, np.int16, on, np.int16)
     ):
         return None
@@ -217,7 +218,7 @@ def specimens(
     column and the codes asked of it; None as in `measured`."""
     if (
         _native is None
-        or len(ids) < LEAST
+        or len(ids) < LEAST_DONORS
         or not _types(ids, np.uint32, starts, np.int32, collected, np.int16)
     ):
         return None

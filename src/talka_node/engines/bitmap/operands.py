@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from talka_node.engines.bitmap.bits import And, Or, Tree
+from talka_query.nodes import Ages, Criterion, Window
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -34,6 +35,29 @@ class Step:
         return lines
 
 
+def told(what: str, about: Any) -> str:
+    """What is asked, with all that is not left at its default: "diagnosis C34, window 2015-01-01…"."""
+    if about is None:
+        return what
+    given = []
+    for field in fields(about):
+        value = getattr(about, field.name)
+        if field.default is not MISSING and value == field.default:
+            continue
+        match value:
+            case frozenset():
+                text = " ".join(sorted(map(str, value)))
+            case Window(since, until) | Ages(since, until):
+                text = f"{'' if since is None else since}…{'' if until is None else until}"
+            case _ if is_dataclass(value):
+                text = f"({told(type(value).__name__.lower(), value)})"
+            case _:
+                text = str(value)
+        plain = field.name in ("codes", "types", "code", "any_of", "years", "cohort")
+        given.append(text if plain else f"{field.name} {text}")
+    return f"{what} {', '.join(given)}" if given else what
+
+
 class Operand:
     """A criterion made ready. `seeing`: whoever fits is known to be within the view, so it need not be asked again."""
 
@@ -44,6 +68,7 @@ class Operand:
     listed = False  # whether `make` is at least as quick as going through the upper bound
     what = ""
     how = ""
+    about: Criterion | None = None  # the pattern that it stands for
 
     def test(self, ids: Array) -> Mask:
         """Which of these donors (ascending) fit."""
@@ -58,7 +83,7 @@ class Operand:
         return everybody if bound is None else bound.size
 
     def step(self, everybody: int) -> Step:
-        return Step(self.what, self.how, 1 << self.size(everybody).bit_length())
+        return Step(told(self.what, self.about), self.how, 1 << self.size(everybody).bit_length())
 
 
 class Exact(Operand):
@@ -75,7 +100,7 @@ class Exact(Operand):
 
     def step(self, everybody: int) -> Step:
         parts = tuple(part.step(everybody) for part in self._parts)
-        return Step(self.what, self.how, 1 << self.size(everybody).bit_length(), parts)
+        return Step(told(self.what, self.about), self.how, 1 << self.size(everybody).bit_length(), parts)
 
 
 class AllOf(Operand):

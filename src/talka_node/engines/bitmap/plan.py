@@ -67,11 +67,12 @@ class Planner:
         if kind is nodes.All or kind is nodes.Any or kind is nodes.Not:
             # A tree of its own: looking it up would cost as much as making it.
             return self._composite(criterion)
-        if not self._often or criterion not in self._often:
-            return self._leaf(criterion)
-        made = self._made.get(criterion)
-        if made is None:
-            made = self._leaf(criterion)
+        often = bool(self._often) and criterion in self._often
+        if often and (kept := self._made.get(criterion)) is not None:
+            return kept
+        made = self._leaf(criterion)
+        made.about = criterion
+        if often:
             if made.tree is None:
                 made = Once(made, self.index.count)
             self._made[criterion] = made

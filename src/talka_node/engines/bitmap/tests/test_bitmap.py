@@ -176,6 +176,7 @@ def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
         if kernels.kind() != "compiled":
             pytest.skip("there is no C compiler")
         monkeypatch.setattr(kernels, "LEAST", 0)
+        monkeypatch.setattr(kernels, "LEAST_DONORS", 0)
         monkeypatch.setattr(index, "LOOKUP", 0)
     if request.param == "sparse":
         monkeypatch.setattr(bits, "DENSE", 0)
@@ -381,6 +382,9 @@ def test_an_index_that_is_not_whole_is_refused(tmp_path: Path) -> None:
         Bitmap.open(place, state)
     with pytest.raises(FileNotFoundError):
         Bitmap.open(tmp_path / "none", state)
+    file.write(place, {"donor.number": np.arange(3)})
+    with pytest.raises(Damaged, match="index has no array 'donor"):
+        Bitmap.open(place, state)
 
 
 def test_a_changed_byte_is_found_by_a_check(tmp_path: Path) -> None:
@@ -419,15 +423,45 @@ def test_a_plan_begins_with_the_rarest_and_verifies_last() -> None:
     engine = Bitmap.build(Columns.of(RECORDS), state)
     rows = Specimen(frozenset({"Serum"}), Window(date(2005, 1, 1), date(2012, 1, 1)))
     measured = Measurement("39156-5", 30)
-    step = engine.explain(asked(All((measured, rows, has("I10"), has("C50")))), basis(state, RESEARCH, TODAY))
+    step = engine.explain(asked(All((measured, rows, has("C34"), has("I10")))), basis(state, RESEARCH, TODAY))
     assert [(part.what, part.how) for part in step.parts] == [
-        ("diagnosis", "bitmap"),
-        ("diagnosis", "bitmap"),
-        ("specimen", "rows"),
-        ("measurement", "rows"),
+        ("diagnosis I10", "bitmap"),
+        ("diagnosis C34", "bitmap"),
+        ("specimen Serum, collected 2005-01-01…2012-01-01", "rows"),
+        ("measurement 39156-5, low 30", "rows"),
     ]
     assert step.parts[0].size <= step.parts[1].size
     assert str(step).splitlines()[0].startswith("all: in this order, up to ")
+
+
+def test_a_plan_names_what_it_looks_for() -> None:
+    engine = Bitmap.build(Columns.of(RECORDS), consented(DONORS))
+    given = basis(engine._views.state, RESEARCH, TODAY)
+    question = asked(
+        All(
+            (
+                Not(has("C34", "C50.9")),
+                AnyOf((Age(Ages(50, None)), VariantIn(gene="BRCA2"))),
+                kept("Serum", date(2005, 1, 1)),
+                Within(has("I10"), has("E11"), 0, 30),
+            )
+        )
+    )
+    lines = [
+        line.strip().rsplit(", up to", 1)[0] for line in str(engine.explain(question, given)).splitlines()
+    ]
+    assert sorted(lines) == sorted(
+        [
+            "all: in this order",
+            "not: bitmaps",
+            "diagnosis C34 C50.9: bitmap",
+            "any: bitmaps",
+            "age 50…: bitmap",
+            "variant gene BRCA2: bitmap",
+            "specimen Serum, collected 2005-01-01…: first and last dates of collection",
+            "within event (diagnosis I10), anchor (diagnosis E11), low 0, high 30: rows",
+        ]
+    )
 
 
 def test_sizes_in_a_plan_are_powers_of_two() -> None:
