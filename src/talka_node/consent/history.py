@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
@@ -261,13 +261,17 @@ def standing(history: Sequence[Recorded], biobank: str, day: date, forms: Forms)
         and each.event.by is By.SELF
         and each.event.on <= min(day, died)
     ]
+    papers = [each for each in begun if each.event.on == signed]
+    dated = {replace(each.event, id="", adult_on=None) for each in papers if each.event.adult_on is not None}
     consents = set()
-    for each in begun:
-        if each.event.on == signed:
-            found = _in_force(each, day, died, confirmed, forms)
-            if isinstance(found, str):
-                return Found(None, found)
-            consents.add(found)
+    for each in papers:
+        event = each.event
+        if event.by is By.GUARDIAN and event.adult_on is None and replace(event, id="") in dated:
+            continue  # told again with the day of coming of age, which was not known at first: no other paper
+        found = _in_force(each, day, died, confirmed, forms)
+        if isinstance(found, str):
+            return Found(None, found)
+        consents.add(found)
     return Found(Standing(frozenset(consents), _opted_out(events, day, died)), "given")
 
 

@@ -204,6 +204,21 @@ def test_a_consent_rests_until_it_is_reconfirmed_and_is_the_donors_own_then() ->
     )
 
 
+def test_the_day_of_coming_of_age_may_be_told_later() -> None:
+    unknown = signed("24-02", by=By.GUARDIAN)
+    history = known(unknown, (replace(unknown, id="told again", adult_on=day("25-06-15")), "24-03"))
+    assert why(history, "24-03", "25-06-15") == ["given", "came_of_age"]
+    found = standing(history, "Alpha", day("24-03"), FORMS).standing
+    assert found == Standing.of("invented-broad", 2, "research", by=By.GUARDIAN)
+    # Another paper of that day, of no known age, is one.
+    other_paper = replace(unknown, id="other", options=frozenset())
+    found = standing(
+        [*history, Recorded(9, day("24-02"), other_paper)], "Alpha", day("24-03"), FORMS
+    ).standing
+    assert found is not None
+    assert sorted(each.doubts for each in found.consents) == [frozenset(), {"age_unknown"}]
+
+
 def test_reconfirming_does_not_bring_back_what_was_withdrawn() -> None:
     history = known(
         signed("24-02", **CHILD), other(Kind.WITHDRAWN, "25-01"), other(Kind.RECONFIRMED, "25-08")

@@ -534,6 +534,13 @@ def test_a_cut_anywhere_leaves_whole_lines(tmp_path: Path) -> None:
         (node / "consent/snapshot").unlink(missing_ok=True)
     # Once the tombstones are on disk both withdrawals stand, however little of them the log has.
     assert outcomes == {((3,), True), ((1, 2, 3), False), ((2, 3), False)}
+    # And the other way round: what the log has is buried again.
+    for cut in (*range(buried, len(grave), 31), len(grave) - 1):
+        (node / "consent/events.log").write_bytes(whole)
+        (graves / "refusals.log").write_bytes(grave[:cut])
+        with opened(node) as log:
+            assert (counted(log), log.verify()) == ([3], [])
+        (node / "consent/snapshot").unlink()
 
 
 @pytest.mark.parametrize("harm", ["flip", "remove", "swap", "zeros"])
