@@ -106,9 +106,8 @@ def _parts(source: BufferedReader, offset: int, line: int, size: int) -> Iterato
                     offset, block = len(block) - len(plain), plain
                 if not block:
                     ended = True
-                    text, rest = rest, b""
-                    if stop:  # the line that was being read is not whole
-                        text = b""
+                    # After damage, the line that was being read is not whole.
+                    whole, cut, rest = b"" if stop else rest, 0, b""
                 else:
                     cut = block.rfind(b"\n") + 1
                     if len(rest) + (block.find(b"\n") if cut else len(block)) > LONGEST_LINE:
@@ -122,12 +121,12 @@ def _parts(source: BufferedReader, offset: int, line: int, size: int) -> Iterato
                     if not cut:
                         rest += block
                         continue
-                    text, rest = rest + block[:cut], block[cut:]
-                if text:
-                    offset += len(text)
-                    lines += _count(text)
-                    file.write(text)
-                    written += len(text)
+                    whole, rest = rest, block[cut:]
+                for piece in (whole, memoryview(block)[:cut]):  # not joined: copying costs as much as reading
+                    lines += int(np.count_nonzero(np.frombuffer(piece, np.uint8) == 10)) if len(piece) else 0
+                    offset += len(piece)
+                    written += file.write(piece)
+                lines += bool(ended and whole and not whole.endswith(b"\n"))
                 if ended:
                     break
             if lines:
@@ -138,11 +137,6 @@ def _parts(source: BufferedReader, offset: int, line: int, size: int) -> Iterato
             file.close()
     if stop:
         raise stop
-
-
-def _count(text: bytes) -> int:
-    """How many lines."""
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == 10)) + (not text.endswith(b"\n"))
 
 
 def _without_mark(block: bytes) -> bytes:

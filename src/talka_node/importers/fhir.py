@@ -177,12 +177,11 @@ _TEMPERATURE = "miabis-sample-storage-temperature-extension"
 def _part(job: Job, part: feed.Part) -> Batch:
     """A part of NDJSON. Column by column; the lines that no rule takes are read again in plain Python."""
     batch = Batch(part.first, part.lines, part.end)
-    if _scan(job, part) != part.lines:
+    trusted = _scan(job, part) == part.lines
+    if not trusted:
         part.mend()
-        if _scan(job, part) != part.lines:
-            job.link.execute(
-                "DELETE FROM raw"
-            )  # numbers of lines cannot be trusted: each is read in plain Python
+        if not (trusted := _scan(job, part) == part.lines):
+            job.link.execute("DELETE FROM raw")
     _lists(job)
     _patients(job, batch)
     _units(job)
@@ -197,7 +196,7 @@ def _part(job: Job, part: feed.Part) -> Batch:
         ]
     unused = job.link.execute("SELECT kind, count(*) FROM raw WHERE fit = 'unused' GROUP BY kind").fetchall()
     batch.unused.update(dict(unused))
-    _rest(job, part, batch)
+    _rest(job, part, batch, trusted)
     return batch
 
 
@@ -404,12 +403,15 @@ def _people(job: Job) -> None:
         )
 
 
-def _rest(job: Job, part: feed.Part, batch: Batch) -> None:
-    """The lines that were not taken, one by one."""
-    fit = {line for (line,) in job.link.execute("SELECT line FROM raw WHERE fit IS NOT NULL").fetchall()}
+def _rest(job: Job, part: feed.Part, batch: Batch, trusted: bool) -> None:
+    """The lines that were not taken, one by one; all, where the numbers of `raw` cannot be trusted."""
+    left = [
+        line
+        for (line,) in job.link.execute("SELECT line FROM raw WHERE fit IS NULL ORDER BY line").fetchall()
+    ]
     told: list[tuple[int, Row | Told]] = []
-    for line in range(part.first, part.first + part.lines) if len(fit) < part.lines else ():
-        if line in fit or line in part.blank:
+    for line in left if trusted else range(part.first, part.first + part.lines):
+        if line in part.blank:
             continue
         raw = part.line(line)
         try:
