@@ -119,6 +119,7 @@ class Tables:
 @functools.lru_cache(maxsize=256)
 def sql_of(of: Callable[[Question], Rows], question: Question, dialect: str) -> str:
     """The SQL of `answer` or `attrition` of a question. Kept: writing it takes Ibis some 50 ms."""
+    getattr(ibis, dialect)  # loads the options without which some literals cannot be written
     return str(ibis.to_sql(of(question), dialect=dialect))
 
 
