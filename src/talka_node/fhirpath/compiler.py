@@ -404,17 +404,26 @@ def _step(name: str) -> Callable[[Items], Items]:
 
 
 def _choice_step(name: str, of: str) -> Callable[[Items], Items]:
-    """`value.ofType(Quantity)`: straight to `valueQuantity`, or to a plain `value` that is one."""
-    told, step = name + of[0].upper() + of[1:], _step(name)
+    """`value.ofType(Quantity)`: straight to `valueQuantity` (or `valueAge`, which is one), or to a plain `value`."""
+    types = [
+        (name + suffix, type_name)
+        for suffix, type_name in CHOICES.items()
+        if is_of(Typed(None, type_name), of)
+    ]
 
     def choose(items: Items) -> Items:
         found: Items = []
         for item in items:
-            inner = bare(item)
-            if type(inner) is dict and (child := inner.get(told)) is not None:
-                found.extend(Typed(each, of) for each in (child if type(child) is list else [child]))
-            else:
-                found.extend(child for child in step([item]) if is_of(child, of))
+            inner = item.value if type(item) is Typed else item
+            if type(inner) is not dict:
+                continue
+            for told, type_name in types:
+                if (child := inner.get(told)) is not None:
+                    found.extend(
+                        Typed(each, type_name) for each in (child if type(child) is list else [child])
+                    )
+            if (child := inner.get(name)) is not None:
+                found.extend(each for each in (child if type(child) is list else [child]) if is_of(each, of))
         return found
 
     return choose

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from talka_node.codes import units
 
@@ -24,8 +24,7 @@ class Unfit(ValueError):
     """A value that the operator or function at hand has no use for. The message says what it would have use for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(NamedTuple):
     """A value whose FHIR type is known, from the name of a choice element: `valueDateTime` gives "dateTime"."""
 
     value: Any
