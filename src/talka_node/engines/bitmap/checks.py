@@ -294,29 +294,38 @@ def whole_ends(low: float | None, high: float | None, scale: int, dtype: np.dtyp
 
 
 class Collected(Check):
-    """A specimen since a day, or until one: the last, or the first, collection of each donor decides."""
+    """A specimen since a day, until one, or between two: each donor's first and last collection decide, unless one lies
+    before the window and the other behind it. Of such donors the specimens are read."""
 
     how = "first and last dates of collection"
     seeing = True
     cost = 3
 
-    def __init__(self, view: View, types: Sequence[int], window: Window, upper: Tree) -> None:
+    def __init__(self, view: View, types: Sequence[int], pattern: nodes.Specimen, upper: Tree) -> None:
         super().__init__(view, upper, "specimen")
-        self._window = window
+        self._pattern = pattern
         self._types: Sequence[int | None] = types or (None,)
 
     def test(self, ids: Array) -> Mask:
-        found: Mask | None = None
+        window = self._pattern.collected
+        found = np.zeros(len(ids), np.bool_)
+        around = np.zeros(len(ids), np.bool_)
         for type_ in self._types:
             first, last = self.view.span(type_)
-            if self._window.until is None:
-                low, _ = ends_of(self._window, last.dtype)
-                fits: Mask = last.take(ids) >= low
+            low, high = ends_of(window, last.dtype)
+            if window.until is None:
+                found |= last.take(ids) >= low
+            elif window.since is None:
+                found |= first.take(ids) <= high
             else:
-                _, high = ends_of(self._window, first.dtype)
-                fits = first.take(ids) <= high
-            found = fits if found is None else found | fits
-        assert found is not None
+                earliest, latest = first.take(ids), last.take(ids)
+                found |= (earliest >= low) & (earliest <= high) | (latest >= low) & (latest <= high)
+                around |= (earliest < low) & (latest > high)
+        around &= ~found
+        left = np.flatnonzero(around)
+        if len(left):
+            assert self.upper is not None
+            found[left] = RowsOfSpecimens(self.view, self._pattern, self.upper).test(ids[left])
         return found
 
 

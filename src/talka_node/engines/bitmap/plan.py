@@ -298,8 +298,8 @@ class Planner:
         if plain and len(bounds) == 1:
             if pattern.collected == NO_WINDOW:
                 return Exact(upper, "specimen", seeing=True)
-            if not banks and (pattern.collected.since is None or pattern.collected.until is None):
-                return Collected(self.view, types, pattern.collected, upper)
+            if not banks:
+                return Collected(self.view, types, pattern, upper)
         return RowsOfSpecimens(self.view, pattern, upper)
 
     def _within(self, criterion: nodes.Within) -> Operand:

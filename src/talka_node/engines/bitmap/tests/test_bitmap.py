@@ -421,13 +421,14 @@ def test_an_index_replaced_while_open_goes_on_answering(tmp_path: Path) -> None:
 def test_a_plan_begins_with_the_rarest_and_verifies_last() -> None:
     state = consented(DONORS)
     engine = Bitmap.build(Columns.of(RECORDS), state)
-    rows = Specimen(frozenset({"Serum"}), Window(date(2005, 1, 1), date(2012, 1, 1)))
+    window = Window(date(2005, 1, 1), date(2012, 1, 1))
+    rows = Specimen(frozenset({"Serum"}), window, biobanks=frozenset({"abb"}))
     measured = Measurement("39156-5", 30)
     step = engine.explain(asked(All((measured, rows, has("C34"), has("I10")))), basis(state, RESEARCH, TODAY))
     assert [(part.what, part.how) for part in step.parts] == [
         ("diagnosis I10", "bitmap"),
         ("diagnosis C34", "bitmap"),
-        ("specimen Serum, collected 2005-01-01…2012-01-01", "rows"),
+        ("specimen Serum, collected 2005-01-01…2012-01-01, biobanks abb", "rows"),
         ("measurement 39156-5, low 30", "rows"),
     ]
     assert step.parts[0].size <= step.parts[1].size
@@ -486,7 +487,7 @@ def test_a_check_that_stands_twice_is_made_once(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(checks.RowsOfSpecimens, "test", test)
     state = consented(DONORS)
-    rows = kept("Serum", date(2005, 1, 1), date(2012, 1, 1))
+    rows = Specimen(frozenset({"Serum"}), Window(date(2005, 1, 1)), biobanks=frozenset({"abb"}))
     question = asked(AnyOf((All((has("I10"), rows)), All((has("E11"), rows)))))
     given = basis(state, RESEARCH, TODAY)
     engine = Bitmap.build(Columns.of(RECORDS), state)
