@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from talka_node.consent.state import State
-from talka_node.importers import fhir, table, vcf
+from talka_node.importers import feed, fhir, phenopackets, table, vcf
 from talka_node.importers.batch import PERSONAL_CODES, Importer, Settings
 from talka_node.importers.job import Progress, run
 from talka_node.importers.manifest import Manifest, Refusal
@@ -36,6 +36,7 @@ FORMATS: dict[str, Importer] = {
     "csv": table.csv_file,
     "omop": table.omop,
     "vcf": vcf.file,
+    "phenopackets": phenopackets.file,
 }
 # What others lean on is read first: whose collection, then whose person, then the facts.
 _FIRST = ("organization", "patient", "person", "donor")
@@ -46,12 +47,13 @@ def _turn(name: str) -> int:
 
 
 def format_of(place: Path) -> str:
-    """The format of a file, by its name. Raises NotKnown."""
+    """The format of a file, by its name; of JSON, by how it begins. Raises NotKnown."""
     name = place.name.lower().removesuffix(".gz")
     if name.endswith(".ndjson"):
         return "fhir-ndjson"
     if name.endswith(".json"):
-        return "fhir-json"
+        with feed.opened(place) as file:
+            return "phenopackets" if phenopackets.looks_like(file.read(65536)) else "fhir-json"
     if name.endswith(".vcf"):
         return "vcf"
     stem, _, suffix = name.rpartition(".")

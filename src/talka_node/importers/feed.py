@@ -47,6 +47,7 @@ class Part:
     _file: IO[bytes]
     blank: frozenset[int] = frozenset()
     _ends: list[int] = field(default_factory=list)
+    _map: mmap.mmap | None = None
 
     def mend(self) -> None:
         """Make `{}` of each blank line. DuckDB passes over them, which shifts the numbers of all lines that follow."""
@@ -59,22 +60,15 @@ class Part:
         self._file.truncate()
         self.size = self._file.write(b"\n".join(lines))
         self._file.flush()
-        self.blank, self._ends = frozenset(self.first + at for at in empty), []
+        self.blank, self._map = frozenset(self.first + at for at in empty), None
 
     def line(self, number: int) -> bytes:
         """One line without its end."""
-        if not self.size:
-            return b""
-        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            if not self._ends:
-                bytes_ = np.frombuffer(whole, np.uint8)
-                self._ends = [-1, *np.flatnonzero(bytes_ == 10).tolist(), self.size]
-                del bytes_
-            at = number - self.first
-            return whole[self._ends[at] + 1 : self._ends[at + 1]].rstrip(b"\r")
-
-    def close(self) -> None:
-        self._file.close()
+        if self._map is None:
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._ends = [-1, *np.flatnonzero(np.frombuffer(self._map, np.uint8) == 10).tolist(), self.size]
+        at = number - self.first
+        return self._map[self._ends[at] + 1 : self._ends[at + 1]].rstrip(b"\r")
 
 
 def parts(place: Path, offset: int = 0, line: int = 0, size: int | None = None) -> Iterator[Part]:

@@ -172,6 +172,9 @@ _DAY = (
     " birthDate)"
 )
 _TEMPERATURE = "miabis-sample-storage-temperature-extension"
+_SERIES = "miabis-sample-collection-extension"
+_OWNER = "regexp_replace(extension[{0}].valueReference.reference, '^Organization/', '')"
+_SECRET = 'identifier[{0}]."system" IN ({1}) OR identifier[{0}].type.coding[1].code IN ({2})'
 
 
 def _part(job: Job, part: feed.Part) -> Batch:
@@ -224,7 +227,7 @@ def _scan(job: Job, part: feed.Part) -> int:
     """Read the part into the table `raw`, a row per line; how many. `fit`: the table that a line is a row of."""
     settings = job.settings
     shape = ", ".join(f"{name}: '{kind}'" for name, kind in _SHAPE.items())
-    systems = _list(settings.code_systems)
+    systems, types = _list(settings.code_systems), _list(PERSONAL_CODE_TYPES)
     names, holders = (f"[{_texts(each)}]::VARCHAR[]" for each in (job.collections, job.collections.values()))
     owners = f"map({names}, {holders})"
     biobank = f"'{_quoted(settings.biobank)}'" if settings.biobank else "NULL"
@@ -242,7 +245,7 @@ def _scan(job: Job, part: feed.Part) -> int:
         "donors": (
             f"kind = 'Patient' AND sex IN ('female', 'male', 'other', 'unknown') AND {dated.format('died_on')}"
             " AND (day IS NULL OR died_on IS NULL OR died_on[:10] >= day[:10])"
-            f" AND (region IS NULL OR NOT regexp_matches(region, '{_CODE_LIKE}')) AND plain_types"
+            f" AND (region IS NULL OR NOT regexp_matches(region, '{_CODE_LIKE}')) AND short"
         ),
         "diagnoses": (
             f"kind = 'Condition' AND system = '{ICD10}' AND (verified IS NULL OR verified = 'confirmed')"
@@ -254,7 +257,7 @@ def _scan(job: Job, part: feed.Part) -> int:
         ),
         "specimens": (
             "kind = 'Specimen' AND (system IS NULL OR contains(system, 'miabis')) AND code <> '' AND biobank <> ''"
-            f" AND (stored = 0 OR stored = 1 AND temperature IN ({_list(samples.TEMPERATURES)})) AND pieces >= 0"
+            f" AND (NOT stored OR {_is('temperature', samples.TEMPERATURES)}) AND short AND pieces >= 0"
             f" AND NOT regexp_matches(concat(biobank, ' ', series), '{_CODE_LIKE}')"
         ),
         "medications": (
@@ -270,7 +273,7 @@ def _scan(job: Job, part: feed.Part) -> int:
         f"regexp_matches(id, '^[A-Za-z0-9\\-.]{{1,64}}$') AND NOT regexp_matches(id, '\\d{{6}}-?\\d{{5}}')"
         f" AND regexp_matches(person, '^Patient/[A-Za-z0-9\\-.]{{1,64}}$') AND {dated.format('day')}"
         " AND (status IS NULL OR CASE kind "
-        + " ".join(f"WHEN '{kind}' THEN status IN ({_list(fit)})" for kind, fit in fhir_plain.FACTS.items())
+        + " ".join(f"WHEN '{kind}' THEN {_is('status', fit)}" for kind, fit in fhir_plain.FACTS.items())
         + " ELSE true END)"
     )
     fit = " ".join(f"WHEN {rule} THEN '{table}'" for table, rule in rules.items())
@@ -298,24 +301,26 @@ def _scan(job: Job, part: feed.Part) -> int:
                     valueQuantity."value" AS number, valueQuantity.comparator AS comparator,
                     coalesce(valueQuantity.code, valueQuantity.unit, '') AS unit,
                     valueCodeableConcept IS NOT NULL OR component IS NOT NULL AS rich,
-                    list_filter(extension, each -> ends_with(each.url, 'miabis-sample-collection-extension'))
-                        [-1].valueIdentifier."value" AS series,
-                    regexp_replace(list_filter(extension, each -> ends_with(each.url, '/Custodian'))
-                        [-1].valueReference.reference, '^Organization/', '') AS custodian,
-                    list_filter(flatten(list_transform(processing, step -> step.extension)),
-                        each -> ends_with(each.url, '{_TEMPERATURE}'))[1].valueCodeableConcept.coding[1].code
-                        AS temperature,
-                    coalesce(len(list_filter(flatten(list_transform(processing, step -> step.extension)),
-                        each -> ends_with(each.url, '{_TEMPERATURE}'))), 0) AS stored,
+                    CASE WHEN ends_with(extension[1].url, '{_SERIES}') THEN extension[1].valueIdentifier."value"
+                        WHEN ends_with(extension[2].url, '{_SERIES}') THEN extension[2].valueIdentifier."value" END
+                        AS series,
+                    CASE WHEN ends_with(extension[1].url, '/Custodian') THEN {_OWNER.format(1)}
+                        WHEN ends_with(extension[2].url, '/Custodian') THEN {_OWNER.format(2)} END AS custodian,
+                    CASE WHEN ends_with(processing[1].extension[1].url, '{_TEMPERATURE}')
+                        THEN processing[1].extension[1].valueCodeableConcept.coding[1].code END AS temperature,
+                    coalesce(ends_with(processing[1].extension[1].url, '{_TEMPERATURE}'), false) AS stored,
+                    coalesce(len(extension) <= 2, true) AND coalesce(extension[1].url <> extension[2].url, true)
+                        AND coalesce(len(processing) <= 1 AND len(processing[1].extension) <= 1, true)
+                        AND coalesce(len(processing[1].extension[1].valueCodeableConcept.coding) <= 1, true)
+                        AND coalesce(len(identifier) <= 2, true)
+                        AND coalesce(len(identifier[1].type.coding) <= 1, true)
+                        AND coalesce(len(identifier[2].type.coding) <= 1, true) AS short,
                     CASE WHEN coalesce(len(container), 0) = 0 THEN 1
                         ELSE list_sum(list_transform(container, each -> {pieces}))::INTEGER END AS pieces,
                     coalesce(nullif(gender, ''), 'unknown') AS sex,
                     coalesce(nullif(address[1].state, ''), nullif(address[1].district, '')) AS region,
-                    list_filter(identifier, each -> coalesce(each."system" IN ({systems}), false)
-                        OR coalesce(each.type.coding[1].code IN ({_list(PERSONAL_CODE_TYPES)}), false))[1]."value"
-                        AS secret,
-                    identifier IS NULL OR len(list_filter(identifier, each -> len(each.type.coding) > 1)) = 0
-                        AS plain_types
+                    CASE WHEN {_SECRET.format(1, systems, types)} THEN identifier[1]."value"
+                        WHEN {_SECRET.format(2, systems, types)} THEN identifier[2]."value" END AS secret
                 FROM read_json('{part.path}', format = 'newline_delimited', columns = {{{shape}}}, ignore_errors = true,
                     maximum_object_size = {feed.LONGEST_LINE + 1024})
             )
@@ -425,6 +430,11 @@ def _rest(job: Job, part: feed.Part, batch: Batch, trusted: bool) -> None:
         for number in range(before, len(batch.refused)):
             batch.refused[number] = (*batch.refused[number][:3], raw)
     settle(job, batch, told)
+
+
+def _is(column: str, texts: Iterable[str]) -> str:
+    """SQL: the column is one of the texts. Behind IN, more than a few would become a join."""
+    return "(" + " OR ".join(f"{column} = '{_quoted(each)}'" for each in texts) + ")"
 
 
 def _texts(texts: Iterable[str]) -> str:

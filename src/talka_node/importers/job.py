@@ -537,6 +537,7 @@ class _Check:
             " WHERE by_birth OR (late.sex <> early.sex AND late.sex IN ('male', 'female')"
             "  AND early.sex IN ('male', 'female'))"
             f" AND late.segment IN ({', '.join(str(each.number) for each in self.new['donors'])})"
+            " ORDER BY late.segment, late.row, early.segment, early.row"
         )
         refused = self._refused(
             "contradiction",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -199,7 +200,8 @@ def test_omop_as_csv_and_as_parquet(node: Path) -> None:
         (export / f"{name}.csv").write_text(text)
     duckdb.sql(
         "COPY (SELECT 1 AS measurement_id, 1 AS person_id, DATE '2020-05-06' AS measurement_date,"
-        f" 90.0 AS value_as_number, '2345-7' AS measurement_source_value, 'mg/dL' AS unit_source_value) TO '{export}/measurement.parquet'"
+        f" 90.0 AS value_as_number, '2345-7' AS measurement_source_value, 'mg/dL' AS unit_source_value)"
+        f" TO '{export}/measurement.parquet'"
     )
     manifest = import_files(node, [export], today=TODAY, biobank="bb-1")
     assert read(node) == Records(
@@ -319,6 +321,49 @@ def test_bad_sites_are_told_by_their_line(people: Path) -> None:
 )  # fmt: skip
 def test_contigs_by_any_of_their_names(given: str, name: str | None) -> None:
     assert chromosome(given) == name
+
+
+# --- Phenopackets -----------------------------------------------------------------------------------------------
+
+
+def test_a_phenopacket_becomes_the_rows_of_its_subject(node: Path) -> None:
+    packet = {
+        "id": "packet-1",
+        "subject": {"id": "anna", "sex": "FEMALE", "dateOfBirth": "1960-02-29T00:00:00Z"},
+        "diseases": [
+            {"term": {"id": "ICD10:C50.1"}, "onset": {"timestamp": "2018-03-01T00:00:00Z"}},
+            {"term": {"id": "ICD10:I10"}, "onset": {"age": {"iso8601duration": "P1Y"}}},
+            {"term": {"id": "ICD10:E11"}, "excluded": True},
+            {"term": {"id": "OMIM:1"}},
+        ],
+        "measurements": [
+            {
+                "assay": {"id": "LOINC:2345-7"},
+                "value": {"quantity": {"unit": {"id": "UCUM:mmol/L"}, "value": 5.5}},
+                "timeObserved": {"timestamp": "2020-05-06T00:00:00Z"},
+            }
+        ],
+        "medicalActions": [{"treatment": {"agent": {"id": "ATC:C10AA05"}}}, {"procedure": {}}],
+        "biosamples": [
+            {
+                "id": "s1",
+                "sampleType": {"id": "SNOMED:119364003"},
+                "timeOfCollection": {"timestamp": "2019-05-01T00:00:00Z"},
+            }
+        ],
+    }
+    bruno = {"id": "packet-2", "subject": {"id": "bruno", "sex": "MALE"}}
+    manifest = put(
+        node, "family.json", json.dumps({"id": "f", "proband": packet, "relatives": [bruno, {"id": "x"}]})
+    )
+    assert read(node) == Records(
+        donors=[Donor(0, Sex.FEMALE, date(1960, 2, 29)), Donor(1, Sex.MALE)],
+        specimens=[SpecimenRow("s1", 0, "bb-1", None, "Serum", date(2019, 5, 1), None, 1)],
+        diagnoses=[DiagnosisRow(0, "C50.1", date(2018, 3, 1)), DiagnosisRow(0, "I10", date(1961, 2, 28))],
+        measurements=[MeasurementRow(0, "2345-7", 5.5, date(2020, 5, 6))],
+        medications=[MedicationRow(0, "C10AA05")],
+    )
+    assert [(each.line, each.kind) for each in manifest.first_refusals] == [(1, "code"), (3, "id")]
 
 
 # --- all of them ------------------------------------------------------------------------------------------------
