@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from talka_node.columns import Columns
+from talka_node.columns import NO_DATE, Columns
 from talka_node.columns import day as day_number
 from talka_node.consent import Form, Forms, Standing, State, Term, basis
 from talka_node.engines import Exact
-from talka_node.engines.bitmap import Bitmap, Damaged, bits, checks, file, index, kernels, native
+from talka_node.engines.bitmap import Bitmap, Damaged, bits, checks, file, index, kernels, native, views
+from talka_node.engines.bitmap.build import _order_rows
 from talka_node.engines.memory import Memory
 from talka_node.records import (
     DiagnosisRow,
@@ -347,6 +348,104 @@ def test_a_withdrawal_while_a_set_is_made_dense_is_in_its_dense_form(monkeypatch
     engine.answer(question, given)
     threads[0].join()
     assert engine.answer(question, given) == Memory(RECORDS).answer(question, given)
+
+
+def test_a_withdrawal_while_a_view_is_made_is_in_the_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = consented(DONORS)
+    engine = Bitmap.build(Columns.of(RECORDS), state)
+    leaving = next(row.donor for row in RECORDS.donors if any(state[row.donor, bank] for bank in BANKS))
+    bitmap = bits.bitmap
+    left: list[int] = []
+
+    def meanwhile(ids: Any) -> Any:
+        found = bitmap(ids)
+        if not left:
+            left.append(leaving)
+            for bank in BANKS:
+                state.put(leaving, bank, None)
+        return found
+
+    monkeypatch.setattr(views, "bitmap", meanwhile)
+    given = basis(state, RESEARCH, TODAY)
+    for _ in range(2):
+        assert engine.answer(asked(All()), given) == Memory(RECORDS).answer(asked(All()), given)
+    assert left == [leaving]
+
+
+# --- rows -------------------------------------------------------------------------------------------------
+
+
+def agree(records: Records, *questions: Question) -> list[int]:
+    """The wholes of the questions, which the judge confirms, with everybody's consent."""
+    state = State(FORMS, TODAY)
+    for row in records.donors:
+        state.put(row.donor, "abb", YES)
+    judge, engine = Memory(records), Bitmap.build(Columns.of(records), state)
+    wholes = []
+    for question in questions:
+        given = basis(state, question.purpose, TODAY)
+        assert engine.answer(question, given) == judge.answer(question, given), question
+        wholes.append(engine.answer(question, given).whole)
+    return wholes
+
+
+def test_ages_begin_on_the_birthday() -> None:
+    born = (date(1976, 1, 1), date(1976, 1, 2), date(1955, 1, 1), date(1955, 1, 2), None)
+    donors = Records(donors=[Donor(n, born=day) for n, day in enumerate(born)])
+    assert agree(donors, asked(Age(Ages(50, 70))), asked(Not(Age(Ages(50, 70))))) == [2, 3]
+
+
+def test_ages_of_who_was_born_on_29_february() -> None:
+    donors = Records(donors=[Donor(0, born=date(2004, 2, 29)), Donor(1, born=date(2004, 3, 1))])
+    days = (date(2022, 2, 28), date(2022, 3, 1), date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1))
+    adults = [replace(asked(Age(Ages(18, None))), ages_at=day) for day in days]
+    twenty = [replace(asked(Age(Ages(20, None))), ages_at=day) for day in days]
+    assert agree(donors, *adults, *twenty) == [0, 2, 2, 2, 2, 0, 0, 0, 1, 2]
+
+
+def test_a_later_row_of_the_same_donor_or_variant_counts() -> None:
+    records = Records(
+        donors=[Donor(1, Sex.MALE), Donor(2, Sex.MALE), Donor(1, Sex.FEMALE)],
+        variants=[VariantRow(5, "1", 10, "A", "T", "OLD"), VariantRow(5, "1", 11, "A", "T", "NEW")],
+        genotypes=[GenotypeRow(5, 1, 1)],
+    )
+    wholes = agree(
+        records, asked(All(), Axis.SEX), asked(VariantIn(gene="NEW")), asked(VariantIn(gene="OLD")),
+        asked(Variant("1", 10, "A", "T")), asked(Variant("1", 11, "A", "T")),
+    )  # fmt: skip
+    assert wholes == [2, 1, 0, 0, 1]
+
+
+def test_dates_and_values_that_fit_no_narrow_column() -> None:
+    records = Records(
+        donors=[Donor(n, born=date(1801, 1, 1)) for n in range(3)],
+        specimens=[SpecimenRow("s", 0, "abb", collected=date(1850, 1, 1), aliquots=100_000)],
+        diagnoses=[DiagnosisRow(0, "I10", date(1850, 1, 1)), DiagnosisRow(1, "I10", date(2100, 1, 1))],
+        measurements=[
+            MeasurementRow(0, "a", 1 / 3, date(1850, 1, 1)),
+            MeasurementRow(1, "a", 1e300, None),
+            MeasurementRow(2, "b", 5.0, None),
+        ],
+    )
+    old, late = Window(None, date(1850, 1, 1)), Window(date(2060, 1, 1), None)
+    wholes = agree(
+        records, asked(Diagnosis(window=old)), asked(Diagnosis(window=late)), asked(Specimen(collected=old)),
+        asked(Measurement("a", 1 / 3, 1 / 3)), asked(Measurement("a", 1e299)), asked(Measurement("b", 5, 5)),
+        asked(Measurement("a", window=old)), asked(Specimen(aliquots=100_000)),
+        asked(Within(has("I10"), has("I10"), 0, 0)), asked(Diagnosis(age=Ages(49, 49))),
+    )  # fmt: skip
+    assert wholes == [1, 1, 1, 1, 1, 1, 1, 1, 2, 1]
+
+
+def test_rows_are_sorted_also_where_no_single_number_holds_their_keys() -> None:
+    rng = np.random.default_rng(6)
+    code, ordinal = (rng.choice([0, 1, 2**31 - 1], 200).astype(np.int32) for _ in range(2))
+    days = rng.choice([NO_DATE, -5, 0, 7], 200).astype(np.int32)
+    rows = list(zip(code.tolist(), ordinal.tolist(), days.tolist(), strict=True))
+    assert [rows[at] for at in _order_rows(code, ordinal, days)] == sorted(rows)
+    small = _order_rows(code % 3, ordinal % 5, days).tolist()
+    rows = list(zip((code % 3).tolist(), (ordinal % 5).tolist(), days.tolist(), strict=True))
+    assert [rows[at] for at in small] == sorted(rows)
 
 
 # --- files ------------------------------------------------------------------------------------------------
