@@ -182,6 +182,11 @@ any_permits = st.builds(
 )  # fmt: skip
 
 
+def test_a_permit_may_be_of_one_day() -> None:
+    one_day = replace(PERMIT, until=PERMIT.since)
+    assert permits.loads(permits.dumps(one_day)) == one_day
+
+
 @given(any_permits)
 def test_there_and_back(permit: Permit) -> None:
     assert permits.loads(permits.dumps(permit)) == permit
