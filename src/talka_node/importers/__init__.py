@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from talka_node.consent.state import State
-from talka_node.importers import feed, fhir, phenopackets, table, vcf
+from talka_node.importers import feed, fhir, hl7v2, phenopackets, table, vcf
 from talka_node.importers.batch import PERSONAL_CODES, Importer, Settings
 from talka_node.importers.job import Progress, run
 from talka_node.importers.manifest import Manifest, Refusal
@@ -37,6 +37,7 @@ FORMATS: dict[str, Importer] = {
     "omop": table.omop,
     "vcf": vcf.file,
     "phenopackets": phenopackets.file,
+    "hl7v2": hl7v2.file,
 }
 # What others lean on is read first: whose collection, then whose person, then the facts.
 _FIRST = ("organization", "patient", "person", "donor")
@@ -56,6 +57,8 @@ def format_of(place: Path) -> str:
             return "phenopackets" if phenopackets.looks_like(file.read(65536)) else "fhir-json"
     if name.endswith(".vcf"):
         return "vcf"
+    if name.endswith((".hl7", ".hl7v2")):
+        return "hl7v2"
     stem, _, suffix = name.rpartition(".")
     if suffix in ("csv", "parquet") and stem in table.CDM:
         return "omop"

@@ -366,6 +366,63 @@ def test_a_phenopacket_becomes_the_rows_of_its_subject(node: Path) -> None:
     assert [(each.line, each.kind) for each in manifest.first_refusals] == [(1, "code"), (3, "id")]
 
 
+# --- HL7 v2 -----------------------------------------------------------------------------------------------------
+
+PID = "PID|1||7^^^LAB^MR~323456-78901^^^LV^NNLVA||Paraugs^Anna||19600229|F"
+
+
+def test_messages_of_a_laboratory_become_results_specimens_and_consents(node: Path) -> None:
+    taken: list[Event] = []
+    segments = [
+        "\x0bMSH|^~\\&|LIS|lab-1|||20200506||ORU^R01|1|P|2.5.1",
+        PID,
+        "OBR|1|P9|F9|24323-8^^LN|||20200506",
+        "OBX|1|NM|2345-7^Glucose^LN||90|mg/dL^^UCUM|||||F",
+        "OBX|2|NM|718-7^^LN||133|g/L|||||F|||20200507",
+        "OBX|3|NM|6690-2^^LN||5|10*9/L|||||P",
+        "OBX|4|NM|777-3^^LN||5|kg|||||F",
+        "OBX|5|ST|local^^99X||x||||||F",
+        "SPM|1|P1&x^S1&x||SER^^HL70487|||||||||||||20190501|||||||||3",
+        "CON|1|research~genetic|invented-broad:2|K1|||||||A||20240201||20301231",
+        "CON|2|research|invented-broad:2|K2|||||in words||A||20240201",
+        "CON|3||invented-broad:2|K3|||||||X||20240301\x1c",
+        "MSH|^~\\&|LIS|lab-1|||20200507||ADT^A01|2|P|2.5.1",
+        "MSH|^~\\&|LIS|lab-1|||20200507||ORU^R01|3|P|2.5.1",
+        "OBX|1|NM|2345-7^Glucose^LN||91|mg/dL|||||C",
+    ]
+    manifest = put(
+        node, "a.hl7", "\r".join(segments) + "\r", biobank=None, consents=lambda *e: taken.extend(e)
+    )
+    assert read(node) == Records(
+        donors=[Donor(0, Sex.FEMALE, date(1960, 2, 29))],
+        specimens=[SpecimenRow("S1", 0, "lab-1", None, "Serum", date(2019, 5, 1), None, 3)],
+        measurements=[
+            MeasurementRow(0, "2345-7", float(f"{900 / 180.156:.12g}"), date(2020, 5, 6)),
+            MeasurementRow(0, "718-7", 13.3, date(2020, 5, 7)),
+        ],
+    )
+    signed = date(2024, 2, 1)
+    assert taken == [
+        Event(
+            "Consent/K1", Kind.GIVEN, signed, 0, "lab-1", "invented-broad", 2, frozenset({"research", "genetic"}),
+            until=date(2030, 12, 31),
+        ),
+        Event("Consent/K2", Kind.GIVEN, signed, 0, "lab-1", "invented-broad", 2, frozenset({"research", "?"})),
+        Event("Consent/K3#end", Kind.WITHDRAWN, date(2024, 3, 1), 0, "lab-1"),
+    ]  # fmt: skip
+    assert [(each.line, each.kind) for each in manifest.first_refusals] == [
+        (7, "unit"), (8, "code"), (13, "hl7"), (15, "subject"),
+    ]  # fmt: skip
+    assert manifest.unused == {"results that are not final": 1}
+    head = ["MSH|^~\\&|LIS|lab-1|||20200507||ORU^R01|4|P|2.5.1", PID, "OBR|1|P9|F9"]
+    put(
+        node,
+        "b.hl7",
+        "\n".join([*head, "OBX|1|NM|2345-7^^LN||5|mmol/L|||||C", "OBX|2|NM|718-7^^LN||||||||W"]),
+    )
+    assert read(node).measurements == [MeasurementRow(0, "2345-7", 5.0)]
+
+
 # --- all of them ------------------------------------------------------------------------------------------------
 
 
