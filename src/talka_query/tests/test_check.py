@@ -113,6 +113,13 @@ def test_an_unknown_name_comes_back_with_its_place_and_the_nearest(
     assert told(criterion) == [expected]
 
 
+def test_the_narrowest_that_still_holds_something_is_no_problem() -> None:
+    day = date(2020, 1, 1)
+    assert told(nodes.Variant("1", 1, "A", "G")) == []
+    assert told(nodes.Born(Window(day, day))) == []
+    assert told(nodes.Age(Ages(50, 50))) == []
+
+
 def test_places_lead_through_the_whole_question() -> None:
     wrong = nodes.InCohort("none")
     nested = nodes.All(

@@ -199,6 +199,10 @@ def test_what_is_no_sound_json_is_refused(text: str | bytes, problem: str) -> No
     assert refusal(text) == ("", problem)
 
 
+def test_a_text_may_be_just_so_long() -> None:
+    assert wire.loads(TEXT + " " * (wire.MOST_BYTES - len(TEXT))) == QUESTION
+
+
 def test_numbers_too_large_for_a_float_are_refused_in_their_place() -> None:
     for number in ("1e999", "1" + "0" * 400):
         text = TEXT.replace('"low":25', f'"low":{number}')
