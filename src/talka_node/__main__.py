@@ -382,6 +382,9 @@ def serve(chosen: argparse.Namespace) -> None:
         Control(chosen.node, partial(_carry_out, opened)),
         socket.create_server((str(host), chosen.port), family=family, backlog=128) as listener,
     ):
+        # Else an answer's body waits 40 ms for the client to acknowledge its head: asyncio sets this only on sockets
+        # that were made with the protocol's number. Connections inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         service = Service(opened)
         name = f"[{host}]" if host.version == 6 else str(host)
         address = f"http{'s' if secure else ''}://{name}:{listener.getsockname()[1]}"

@@ -34,7 +34,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from talka_node import beacon
 from talka_node.disclosure import Refused, Standing
-from talka_node.node import Node, NotUnderstood
+from talka_node.node import Answer, Node, NotUnderstood
 from talka_node.signed import Callers, Denied, Gate
 from talka_query import nodes, wire
 from talka_query.nodes import Question
@@ -87,7 +87,7 @@ class NodeSource:
     async def ask(self, entry: beacon.Entry, question: Question) -> beacon.Told:
         # All of the public are one asker, with one budget.
         try:
-            answer = await run_in_threadpool(self.node.ask, replace(question, asker="beacon"))
+            answer = await answered(self.node, replace(question, asker="beacon"))
         except NotUnderstood as why:
             raise beacon.Refused(str(why), 400) from None
         if isinstance(answer, Refused):
@@ -112,6 +112,13 @@ class NodeSource:
         page: slice,
     ) -> beacon.Page:
         raise beacon.Refused("this node gives no records")
+
+
+async def answered(node: Node, question: Question, standing: Standing = Standing.OPEN) -> Answer | Refused:
+    """What the node tells. A count takes less than handing it to a thread and back would; a table may take long."""
+    if question.by:
+        return await run_in_threadpool(node.ask, question, standing=standing)
+    return await node.begin(question, standing=standing).wait()
 
 
 # --- the application --------------------------------------------------------------------------------------
@@ -164,7 +171,7 @@ class Service:
 
     async def ask(self, request: Request) -> Response:
         question, standing = await self._question(request)
-        answer = await run_in_threadpool(self.node.ask, question, standing=standing)
+        answer = await answered(self.node, question, standing)
         return self._refused(answer) if isinstance(answer, Refused) else _json(answer.plain())
 
     async def attrition(self, request: Request) -> Response:

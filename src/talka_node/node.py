@@ -12,17 +12,19 @@ is returned before the journal's entry is on disk. One process has a node open a
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import orjson
 
@@ -86,6 +88,24 @@ class Answer:
             "facts": self.facts,
             "consents": self.consents,
         }
+
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending(Generic[Outcome]):
+    """What may be told, or why nothing is, as soon as the journal's entry is on disk and no moment before."""
+
+    _entry: Future[journal.Entry]
+    _tell: Callable[[journal.Entry], Outcome | Refused]
+
+    def told(self) -> Outcome | Refused:
+        return self._tell(self._entry.result())
+
+    async def wait(self) -> Outcome | Refused:
+        """The same in a coroutine."""
+        return self._tell(await asyncio.wrap_future(self._entry))
 
 
 class Node:
@@ -218,18 +238,24 @@ class Node:
 
         NotUnderstood for a question that the node cannot read: such a one is not kept anywhere.
         """
+        return self.begin(question, standing=standing).told()
+
+    def begin(self, question: Question, *, standing: Standing = Standing.OPEN) -> Pending[Answer]:
+        """As `ask`, but for the waiting: what may be told once the journal has it."""
         asked, day, admitted = self._admit(question, standing, steps=False)
         if isinstance(admitted, Refused):
-            return admitted
+            return self._refusal(asked, admitted)
         basis = consent.basis(self.log.state, question.purpose, day)
         engine, facts = self._indexed()
         exact = engine.answer(admitted.question, basis)
         behind = disclosure.beside(admitted.question)
         donors = engine.answer(behind, basis) if behind is not None else None
         released = disclosure.release(admitted, exact, self.policy, self._noise, donors)
-        traces = (trace.plain() for trace in admitted.traces)
-        entry = self.journal.append("answer", journal.answered(asked, released.plain(), traces))
-        return Answer(released, entry.number, day, facts, self.log.head)
+        head = self.log.head
+        return Pending(
+            self._journalled(asked, admitted, released.plain()),
+            lambda entry: Answer(released, entry.number, day, facts, head),
+        )
 
     def attrition(
         self, question: Question, *, standing: Standing = Standing.OPEN
@@ -237,18 +263,16 @@ class Node:
         """What may be told of how many are left after each criterion; None where nothing is. See `ask`."""
         asked, day, admitted = self._admit(question, standing, steps=True)
         if isinstance(admitted, Refused):
-            return admitted
+            return self._refusal(asked, admitted).told()
         basis = consent.basis(self.log.state, question.purpose, day)
         exact = self.engine().attrition(admitted.question, basis)
-        told = disclosure.release_steps(admitted, exact, self.policy, self._noise)
-        traces = (trace.plain() for trace in admitted.traces)
-        self.journal.append("answer", journal.answered(asked, {"steps": told}, traces))
-        return told
+        steps = disclosure.release_steps(admitted, exact, self.policy, self._noise)
+        return Pending(self._journalled(asked, admitted, {"steps": steps}), lambda _: steps).told()
 
     def _admit(
         self, question: Question, standing: Standing, *, steps: bool
     ) -> tuple[bytes, date, Admitted | Refused]:
-        """The question's text, the day, and whether it may be answered. A refusal is in the journal already."""
+        """The question's text, the day, and whether it may be answered."""
         asked = wire.dumps(question).encode()
         if journal.PERSONAL_CODE.search(asked):
             code = "holds what looks like a personal code; no question is about somebody"
@@ -265,10 +289,15 @@ class Node:
             standing=standing,
             steps=steps,
         )
-        if isinstance(admitted, Refused):
-            reasons = {"question": orjson.Fragment(asked), "reasons": admitted.reasons}
-            self.journal.append("refusal", orjson.dumps(reasons))
         return asked, day, admitted
+
+    def _journalled(self, asked: bytes, admitted: Admitted, told: Any) -> Future[journal.Entry]:
+        traces = (trace.plain() for trace in admitted.traces)
+        return self.journal.submit("answer", journal.answered(asked, told, traces))
+
+    def _refusal(self, asked: bytes, refused: Refused) -> Pending[Any]:
+        body = orjson.dumps({"question": orjson.Fragment(asked), "reasons": refused.reasons})
+        return Pending(self.journal.submit("refusal", body), lambda _: refused)
 
     # --- facts --------------------------------------------------------------------------------------------
 
