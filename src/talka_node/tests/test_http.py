@@ -293,7 +293,8 @@ def test_a_fault_of_our_own_is_logged_by_place_and_told_to_nobody(
     monkeypatch.setattr(node.engine(), "answer", broken)
     with caplog.at_level(logging.INFO):
         reply = anna.ask(question(DIABETES))
-        call(anna.address, "GET", "/health")  # what is logged of a request is logged before the next one is read
+        # A request is logged after its answer, and before the next one is read.
+        call(anna.address, "GET", "/health")
     assert reply.status == 500
     assert reply.told == {"error": "failed", "message": "the node could not answer; its log says why"}
     [record] = [each for each in caplog.records if each.message == "failed"]
