@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from talka_node.consent.log import Entry
 from talka_node.consent.state import State
 from talka_node.importers import feed, fhir, hl7v2, phenopackets, table, vcf
 from talka_node.importers.batch import PERSONAL_CODES, Importer, Settings
@@ -77,7 +78,7 @@ def import_files(
     options: dict[str, Any] | None = None,
     code_systems: frozenset[str] = PERSONAL_CODES,
     resolver: Resolver | None = None,
-    consents: Callable[..., object] | None = None,
+    consents: Callable[..., list[Entry] | None] | None = None,
     standing: State | None = None,
     progress: Callable[[Progress], None] | None = None,
     today: date | None = None,

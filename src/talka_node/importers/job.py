@@ -19,6 +19,7 @@ from pathlib import Path
 
 from talka_node.codes.units import Kept
 from talka_node.consent.decision import By
+from talka_node.consent.log import Entry
 from talka_node.consent.state import State as Consents
 from talka_node.importers import feed, quarantine
 from talka_node.importers.batch import Batch, Importer, Job, Refuse, Settings
@@ -88,7 +89,7 @@ def run(
     settings: Settings,
     *,
     resolver: Resolver | None = None,
-    consents: Callable[..., object] | None = None,
+    consents: Callable[..., list[Entry] | None] | None = None,
     standing: Consents | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Manifest:
@@ -120,7 +121,7 @@ class _Work:
         files: Sequence[tuple[Path, str, Importer]],
         settings: Settings,
         resolver: Resolver | None,
-        consents: Callable[..., object] | None,
+        consents: Callable[..., list[Entry] | None] | None,
         standing: Consents | None,
         progress: Callable[[Progress], None] | None,
     ) -> None:
@@ -288,18 +289,17 @@ class _Work:
             )
             for line, event in batch.consents
         ]
+        said = [Entry("applied", 0)]  # of one, by whoever takes consents and says nothing of them
+        told: list[Entry] = []
         try:
-            self.consents(*(event for _, event in events))
-            return len(events)
+            told = self.consents(*(event for _, event in events)) or said * len(events)
         except ValueError:  # some event is none; find which
-            taken = 0
-            for line, event in events:
+            for _, event in events:
                 try:
-                    self.consents(event)
-                    taken += 1
+                    told += self.consents(event) or said
                 except ValueError as why:
-                    batch.refuse(line, Refuse("consent", str(why)), b"")
-            return taken
+                    told.append(Entry("refused", 0, str(why)))
+        return sum(_became(batch, line, entry) for (line, _), entry in zip(events, told, strict=True))
 
     def _adults(self, batch: Batch, segments: list[Segment]) -> dict[int, date]:
         """When the donors for whom a guardian signed come of age, as far as their dates of birth are known."""
@@ -606,3 +606,20 @@ class _Check:
                 ).fetchone()
                 if found and found[0]:
                     manifest.held[table] = found[0]
+
+
+# What became of a consent that was told and does not stand as it was told, in the words of the manifest.
+_NOT_AS_TOLD = {
+    "void": "Consent that a withdrawal had ended before",
+    "contradicted": "Consent whose id told of another one before; what both permit counts",
+}
+
+
+def _became(batch: Batch, line: int, entry: Entry) -> int:
+    """1 if the consent is on record, else 0 and its row is a refused one; what is amiss with it is counted."""
+    if entry.status == "refused":
+        batch.refuse(line, Refuse("consent", entry.why), b"")
+        return 0
+    if entry.status in _NOT_AS_TOLD:
+        batch.unused[_NOT_AS_TOLD[entry.status]] += 1
+    return 1

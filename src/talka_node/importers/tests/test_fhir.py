@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from talka_node.codes.units import Kept
 from talka_node.consent.decision import By
 from talka_node.consent.history import Event, Kind
+from talka_node.consent.log import Entry
 from talka_node.importers import Manifest, fhir_plain, import_files
 from talka_node.importers.batch import Gone, Job, Refuse, Row, Settings, Unused
 from talka_node.importers.people import LocalResolver
@@ -367,6 +368,26 @@ def test_consents_go_to_the_log_and_what_is_not_understood_in_them_permits_nothi
     ]
     assert manifest.consents == 7
     assert put(node, consent("k9")).unused == {"Consent, for want of a consent log": 1}
+
+
+def test_the_manifest_says_what_became_of_each_consent(node: Path) -> None:
+    """A row that the log refused is a refused row, whatever else was in the same file."""
+    became = iter([
+        Entry("applied", 1), Entry("refused", 0, "no such form"), Entry("void", 2), Entry("contradicted", 3),
+    ])  # fmt: skip
+    manifest = put(
+        node,
+        patient(),
+        *(consent(f"k{number}") for number in range(1, 5)),
+        consents=lambda *events: [next(became) for _ in events],
+    )
+    assert manifest.consents == 3
+    assert manifest.refused == {"consent": 1}
+    assert [(each.line, each.says) for each in manifest.first_refusals] == [(3, "no such form")]
+    assert manifest.unused == {
+        "Consent that a withdrawal had ended before": 1,
+        "Consent whose id told of another one before; what both permit counts": 1,
+    }
 
 
 def test_ids_that_hold_personal_codes_are_kept_as_hashes(node: Path) -> None:
