@@ -53,8 +53,13 @@ def facts(plan: Plan) -> list[Facts]:
     return kept
 
 
+# What no rule over a plan asks of a measure itself.
+_UNREAD = ("title_en", "state", "done_on", "drop_reason", "carried_from", "carry_reason", "bill", "source")
+
+
 def _read(plan: Plan) -> list[Facts]:
-    found = {each.pk: Facts(each) for each in plan.measures.order_by("section__order", "order", "id")}
+    measures = plan.measures.order_by("section__order", "order", "id").defer(*_UNREAD)
+    found = {each.pk: Facts(each) for each in measures}
     within = {"measure__plan": plan}
     for pk, text in Result.objects.filter(**within).values_list("measure_id", "text_lv"):
         found[pk].results.append(text)
