@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from talka.core.lint import RULES, LintRule, lint_rule
 from talka.core.values import Period, Quantity, parse_number, plain
@@ -109,7 +109,12 @@ _CELLS = {
 
 def _at(each: Facts, column: str) -> str:
     """The cell of a measure in words: “Measure 3.1.1, deadline”."""
-    return _("Measure %(number)s, %(column)s") % {"number": each.number, "column": _CELLS[column]}
+    return _place(each.number, column, get_language())
+
+
+@functools.lru_cache(maxsize=8192)  # plan after plan has the same numbers
+def _place(number: str, column: str, language: str) -> str:
+    return _("Measure %(number)s, %(column)s") % {"number": number, "column": _CELLS[column]}
 
 
 def rule(code: str, severity: str, label: Any) -> Callable[[Any], Any]:
