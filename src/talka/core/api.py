@@ -223,6 +223,13 @@ class ReportIn(Schema):
     value: Exact | None = None
 
 
+class ValueIn(ReportIn):
+    """A value; `institution` is the code of the one of yours that reports, if you act for several."""
+
+    institution: str = ""
+    public: bool = Field(False, description="whether the files of evidence are shown to everybody")
+
+
 ReportPage = page_of(ReportOut, "ReportPage")
 
 

@@ -13,8 +13,8 @@ from talka.core.api import (
     LIMIT,
     OFFSET,
     Exact,
-    ReportIn,
     Text,
+    ValueIn,
     one_of,
     own_institution,
     page,
@@ -95,13 +95,6 @@ def standings(
     return page(queries.standings(project), limit, offset, _standing)
 
 
-class KpiReportIn(ReportIn):
-    """A value; `institution` is the code of the one of yours that reports, if you act for several."""
-
-    institution: str = ""
-    public: bool = Field(False, description="whether the files of evidence are shown to everybody")
-
-
 class InKpi(Schema):
     """The address of an indicator of a project."""
 
@@ -115,7 +108,7 @@ def _kpi(request: HttpRequest, place: Any) -> Kpi:
     return found
 
 
-def _hand_in(row: Kpi, given: KpiReportIn, files: list[UploadedFile], *, by: Any) -> Report:
+def _hand_in(row: Kpi, given: ValueIn, files: list[UploadedFile], *, by: Any) -> Report:
     return actions.report_kpi(
         row,
         by=by,
@@ -136,7 +129,7 @@ reporting(
     find=_kpi,
     inside=lambda who, row: rules.may_edit(who, row) or rules.may_report(who, row),
     rows=lambda row: Report.objects.filter(about_kind=Kpi.kind(), about_id=row.pk).order_by("-as_of", "-id"),
-    given=KpiReportIn,
+    given=ValueIn,
     hand_in=_hand_in,
     accept=actions.accept_value,
     give_back=actions.return_value,

@@ -17,10 +17,10 @@ from talka.core.api import (
     LIMIT,
     OFFSET,
     Exact,
-    ReportIn,
     Seen,
     Shown,
     Text,
+    ValueIn,
     actor,
     holding,
     one_of,
@@ -529,13 +529,6 @@ def share_priority(request: HttpRequest, ecosystem: str, code: str, given: Share
     """Says how much of a priority of the version in force serves which domain and mission."""
     row = one_of(version_of(request, ecosystem, "current").priority_set.all(), "code", code)
     return actions.share(row, by=actor(request), shares=_shares(given), seen=given.revision)
-
-
-class ValueIn(ReportIn):
-    """A value of a target; `institution` is the code of the one of yours that reports, if you act for several."""
-
-    institution: str = ""
-    public: bool = Field(False, description="whether the files of evidence are shown to everybody")
 
 
 class InTarget(Schema):
