@@ -105,6 +105,9 @@ TABLES: dict[str, Table] = {
     "cohorts": _fact(cohort="VARCHAR"),
     # Collections that list their specimens, where specimens do not name their collection.
     "members": Table({"source": "VARCHAR", "specimen": "VARCHAR", "collection": "VARCHAR"}),
+    # FHIR resources as they were written at the node's edge, without personal codes; the facts in them stand in the
+    # other tables. `donor` is missing where a resource is about no person; `at`: when it was written, UTC.
+    "resources": _fact(kind="VARCHAR", at="TIMESTAMP", body="VARCHAR"),
     "variants": Table(
         {
             "variant": "INTEGER",
@@ -534,6 +537,8 @@ def _views(link: duckdb.DuckDBPyConnection, path: Path, state: State) -> None:
             rows = f"SELECT min(source) AS source, donor, {latest} FROM ({rows}) GROUP BY donor"
         elif table == "genotypes":
             rows = f"SELECT * FROM ({rows}) SEMI JOIN donors USING (donor) WHERE copies > 0"
+        elif table == "resources":
+            rows = f"SELECT * FROM ({rows}) WHERE donor IS NULL OR donor IN (SELECT donor FROM donors)"
         elif "donor" in about.columns:
             rows = f"SELECT * FROM ({rows}) SEMI JOIN donors USING (donor)"
         if table == "specimens":
