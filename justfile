@@ -24,6 +24,10 @@ format:
     .venv/bin/python -m ruff check --fix
     .venv/bin/python -m ruff format
 
+# the data node beside PostgreSQL, DuckDB and ATLAS on the same data, kept in DIR; fill it first with `--prepare`
+bench-node DIR *ARGS:
+    .venv/bin/python -m benchmarks.node_questions --persons 2000000 20000000 --keep {{DIR}} {{ARGS}}
+
 # pin the dependencies of pyproject.toml anew; needs uv. `just lock --upgrade` takes newer versions
 lock *ARGS:
     uv lock {{ARGS}}
