@@ -15,6 +15,10 @@ test *ARGS:
 test-long *ARGS:
     .venv/bin/python -m pytest --hypothesis-profile long {{ARGS}}
 
+# 10,000 generated questions to every engine beside the judge: some ten minutes; `--seed` asks the same again
+agree *ARGS:
+    PYTHONPATH=src .venv/bin/python -m tests.generative.agree {{ARGS}}
+
 # style, types, walls between rooms, what may not be committed
 check:
     ./talka check

@@ -386,28 +386,40 @@ def agree(make: Make, questions: int = 8, scenes: int | None = None) -> None:
     @settings(max_examples=most, deadline=None, phases=[Phase.reuse, Phase.generate])
     @given(st.randoms(use_true_random=True))
     def ask(rng: Random) -> None:
-        scene = draw_scene(rng, questions)
-        if difference(make, scene) is not None:
-            small = smallest(scene, lambda smaller: difference(make, smaller) is not None)
-            raise AssertionError(f"{difference(make, small)}\nin {small}")
+        hold(make, draw_scene(rng, questions))
 
     ask()
 
 
+def hold(make: Make, scene: Scene) -> None:
+    """Fails if the engine does not give the judge's answers; tells the smallest scene found in which it does not."""
+    if difference(make, scene) is not None:
+        small = smallest(scene, lambda smaller: difference(make, smaller) is not None)
+        raise AssertionError(f"{difference(make, small)}\nin {small}")
+
+
 def difference(make: Make, scene: Scene) -> str | None:
-    """Where the engine does not give the judge's answers, at first or when consents have changed and time passed."""
+    """Where the engine does not give the judge's answers: at first, while consents change, or when time has passed."""
     state = scene.state()
     judge, engine = Memory(scene.records), make(scene.records, state)
-    for when, changes, on in (("at first", (), TODAY), ("after the changes", scene.changes, LATER)):
-        for change in changes:
+    for when, change, questions, on in _course(scene):
+        if change is not None:
             change.put(state)
-        for question in scene.questions:
+        for question in questions:
             given_now = basis(state, question.purpose, on)
             right: tuple[Any, Any] = judge.answer(question, given_now), judge.attrition(question, given_now)
             given_is = engine.answer(question, given_now), engine.attrition(question, given_now)
             if given_is != right:
                 return f"{when}, asked {question},\nit answers {given_is}\ninstead of {right}"
     return None
+
+
+def _course(scene: Scene) -> Iterator[tuple[str, Consenting | None, Sequence[Question], date]]:
+    """What happens in a scene: all is asked, one question after each change, and all again when time has passed."""
+    yield "at first", None, scene.questions, TODAY
+    for n, change in enumerate(scene.changes):
+        yield f"after change {n + 1}", change, scene.questions[n % len(scene.questions) :][:1], TODAY
+    yield "after the changes", None, scene.questions, LATER
 
 
 def smallest(scene: Scene, fails: Callable[[Scene], bool], seconds: float = 20) -> Scene:

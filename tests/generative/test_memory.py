@@ -52,6 +52,10 @@ BROKEN = {
     ),
     "the dead grow older": ("donor.died is not None and donor.died < ages_at", "False"),
     "who dies that day still lives": ("donor.died > ages_at", "donor.died >= ages_at"),
+    "who has not died is not known to live": (
+        "donor.died is None or donor.died > ages_at",
+        "donor.died is not None and donor.died > ages_at",
+    ),
     "nobody dies": ("donor.died is None or donor.died > ages_at", "True"),
     "codes are taken exactly": ("icd10.matches(row.code, wanted, pattern.descendants)", "row.code == wanted"),
     "codes are never taken exactly": (
@@ -81,6 +85,16 @@ BROKEN = {
     "samples are aliquots": ("row.aliquots if count is Count.ALIQUOTS else 1", "row.aliquots"),
     "aliquots are samples": ("row.aliquots if count is Count.ALIQUOTS else 1", "1"),
     "all specimens are samples": ("if _specimen(question.samples, row, case.donor)]", "]"),
+    "a type may be of another specimen of the donor": (
+        "return [row for row in case.specimens if _specimen(pattern, row, case.donor)]",
+        "return [row for row in case.specimens if _specimen(replace(pattern, types=frozenset()), row, case.donor)"
+        + " and any(_among(one.type, pattern.types) for one in case.specimens)]",
+    ),
+    "a cell is put together from several specimens": (
+        "for cell in {cell for row in rows for cell in _places(question, case, row)}:",
+        "for cell in set(product(*({cell[n] for row in rows for cell in _places(question, case, row)}"
+        + " for n in range(len(question.by))))):",
+    ),
     "`samples` restricts the donors": (
         "if question.count is Count.DONORS:\n        return 1",
         "if question.count is Count.DONORS:\n        return int(bool(_samples(question, case)))",
@@ -139,20 +153,21 @@ def test_the_judge_agrees_with_itself() -> None:
 def test_a_broken_rule_is_noticed(
     rule: str, scenes: list[stores.Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mutant = _broken(*BROKEN[rule], monkeypatch)
+    mutant = broken(*BROKEN[rule], monkeypatch)
     assert any(stores.difference(lambda records, _state: mutant.Memory(records), scene) for scene in scenes)
 
 
-def _broken(before: str, after: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    assert SOURCE.count(before) == 1, before
-    module = ModuleType("broken_memory")
+def broken(before: str, after: str, monkeypatch: pytest.MonkeyPatch, source: str = SOURCE) -> Any:
+    """A module of the source with one piece of it replaced."""
+    assert source.count(before) == 1, before
+    module = ModuleType("broken")
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where dataclasses look their module up
-    exec(compile(SOURCE.replace(before, after), "broken_memory.py", "exec"), module.__dict__)
+    exec(compile(source.replace(before, after), "broken.py", "exec"), module.__dict__)
     return module
 
 
 def test_a_disagreement_is_told_by_a_small_scene(monkeypatch: pytest.MonkeyPatch) -> None:
-    mutant = _broken(*BROKEN["a window leaves out its last day"], monkeypatch)
+    mutant = broken(*BROKEN["a window leaves out its last day"], monkeypatch)
     with pytest.raises(AssertionError, match="instead of") as told:
         stores.agree(lambda records, _state: mutant.Memory(records), scenes=400)
     # One donor with one consent, and at most one record at the end of a window.
