@@ -5,6 +5,8 @@ talka-node init NODE                       a new node in a new directory; --from
 talka-node import NODE PATH …              take files, all or nothing; the signed manifest says what was refused
 talka-node ask NODE QUESTION.json          what may be told of a question
 talka-node withdraw NODE PERSON …          donors take consent back
+talka-node forget NODE PERSON              erase a person, for good
+talka-node keys NODE                       name persons with a key server; before the first import
 talka-node allow NODE CALLER               register who may ask over the network
 talka-node serve NODE                      Beacon and signed questions over HTTP
 talka-node status NODE                     what is here, in numbers
@@ -36,7 +38,7 @@ from typing import Any
 
 import uvicorn
 
-from talka_node import consent, control, disclosure, node, synth
+from talka_node import consent, control, disclosure, node, synth, upkeep
 from talka_node.consent.chain import Damaged as ConsentDamaged
 from talka_node.consent.history import Kind
 from talka_node.consent.log import ClockLeap, TombstonesMissing
@@ -46,6 +48,7 @@ from talka_node.http import JsonLines, Service
 from talka_node.importers import FORMATS, Progress
 from talka_node.journal import Damaged as JournalDamaged
 from talka_node.node import Node, NotANode, Open
+from talka_node.pseudonyms.client import Refused as KeysRefused
 from talka_node.signed import Caller, Callers
 from talka_node.store import StoreError
 from talka_node.views import ViewError, view_command
@@ -55,7 +58,7 @@ from talka_query.nodes import AskerKind, Axis, Purpose, Question, Use
 Told = dict[str, Any]
 
 DAMAGED = (ConsentDamaged, JournalDamaged, TombstonesMissing)
-CANNOT = (OSError, ValueError, LookupError, NotANode, StoreError, ViewError, ClockLeap, *DAMAGED)
+CANNOT = (OSError, ValueError, LookupError, NotANode, StoreError, ViewError, ClockLeap, KeysRefused, *DAMAGED)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -162,6 +165,18 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--source", default="", help="where that id is from, as it was imported")
     made.add_argument("--biobank", help="only at this one")
     made.add_argument("--opt-out", action="store_true", help="of all secondary use of health data instead")
+
+    made = command("forget", "erase a person: facts, ids, and every consent")
+    made.add_argument("person", help="the donor's id at the source")
+    made.add_argument("--source", default="", help="where that id is from, as it was imported")
+
+    made = command("keys", "name persons by pseudonyms of a key server, or show with which")
+    made.add_argument("--server", metavar="ADDRESS", help="as https://keys.example:8610")
+    made.add_argument("--as", dest="known_as", metavar="NAME", help="how the key server knows this node")
+    made.add_argument("--epoch", type=int, help="pin this epoch; without it the newest that is announced")
+    made.add_argument("--public-key", metavar="HEX", help="the key server's key for that epoch, 64 digits")
+    made.add_argument("--trust", type=Path, metavar="PEM", help="certificates other than the system's")
+    made.add_argument("--register", metavar="HEX", help="the key of the register that signs changes of codes")
 
     made = command("allow", "let a caller ask over the network, by its key")
     made.add_argument("caller", help="small letters, digits, dots and dashes")
@@ -474,6 +489,7 @@ def view(chosen: argparse.Namespace) -> None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], Told | None]] = {
     "synth": synthesise,
     "init": init,
+    "keys": upkeep.keys,
     "allow": allow,
     "serve": serve,
     "view": view,
@@ -483,6 +499,7 @@ ON_NODE: dict[str, Callable[[Node, argparse.Namespace], Told]] = {
     "import": take,
     "ask": ask,
     "withdraw": withdraw,
+    "forget": upkeep.forgotten,
     "status": status,
     "verify": verify,
     "bench": bench,

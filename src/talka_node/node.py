@@ -16,6 +16,7 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -37,7 +38,8 @@ from talka_node.consent.log import Entry, InUse, Log
 from talka_node.disclosure import Admitted, Policy, Refused, Released, Standing, Trace
 from talka_node.engines.bitmap import Bitmap
 from talka_node.engines.bitmap import Damaged as IndexDamaged
-from talka_node.importers import LocalResolver, Manifest, Progress, import_files
+from talka_node.identity import Identity
+from talka_node.importers import Manifest, Progress, import_files
 from talka_node.journal import Journal
 from talka_node.store import Store
 from talka_query import check, wire
@@ -126,7 +128,10 @@ class Node:
                 f"{self.path} is open in another process: stop it, or ask the node that it serves"
             ) from why
         try:
+            self.identity = Identity(self.path)
             self.log.join(self.store.state.same)
+            # Who was imported just before this process was killed may have refused at the hub long ago.
+            self.log.settle(self.identity.donor_of)
             self.journal = Journal(self.path / "journal")
         except BaseException:
             self.log.close()
@@ -172,6 +177,7 @@ class Node:
     def close(self) -> None:
         self.journal.close()
         self.log.close()
+        self.identity.close()
 
     def __enter__(self) -> Self:
         return self
@@ -323,9 +329,17 @@ class Node:
             standing=self.log.state,
             progress=progress,
             today=self.today(),
+            resolver=lambda: self.identity.resolver(self._highest() + 1),
         )
+        # What the hub said of these persons before they were known here counts before their facts do.
+        self.log.settle(self.identity.donor_of)
         self.refresh()
         return manifest
+
+    def _highest(self) -> int:
+        """The highest number that is somebody's: by the facts, the log of consents and the tombstones, which know of
+        persons that a restored backup does not."""
+        return max(self.log.highest_donor, self.store.highest_donor())
 
     # --- refusals of donors -------------------------------------------------------------------------------
 
@@ -342,12 +356,32 @@ class Node:
         [entry] = self.log.record(event)
         return entry
 
+    def forget(self, person: str, *, source: str = "") -> int:
+        """Erase a person, by the id at a source: from every segment, and what leads to their number; how many rows.
+
+        First every consent is ended by a destruction, which has a tombstone: should a backup bring the person's rows
+        back, nobody counts them. Of the log of consents a number stays that leads nowhere. LookupError if no such
+        donor is known.
+        """
+        donor = self._donor(source, person)
+        same = self.store.state.same
+        theirs = {donor, *(one for one, other in same.items() if other == donor)}
+        self.log.record(Event(f"node:{_fresh()}", Kind.DESTROYED, self.today(), donor))
+        with Store(self.path).writing() as writer:
+            for unfinished in (self.path / "pending").iterdir():
+                shutil.rmtree(unfinished)  # it may hold the person's rows, and begins anew
+            rows = writer.erase(theirs)
+            self.refresh()
+            writer.sweep()
+        self.identity.forget(theirs)
+        return rows
+
     def _donor(self, source: str, person: str) -> int:
-        [number] = LocalResolver(self.path / "keys").numbers(source, [person])
-        with self.store.connect() as link:
-            found = link.execute("SELECT count(*) FROM donors WHERE donor = ?", [number]).fetchone()
-        # A number that was given just now is forgotten again: nothing was flushed.
-        if (found is None or not found[0]) and not self.log.history(number):
+        number = self.identity.find(source, person)
+        if number is not None:
+            with self.store.connect() as link:
+                found = link.execute("SELECT count(*) FROM donors WHERE donor = ?", [number]).fetchone()
+        if number is None or ((found is None or not found[0]) and not self.log.history(number)):
             named = f"source {source!r}" if source else "the imports without a source"
             raise LookupError(
                 f"{named} told of no donor with this id; the id is that of the Patient or person there"
@@ -371,6 +405,7 @@ class Node:
                 "waiting": len(self.log.waiting),
                 "head": self.log.head,
             },
+            "identity": self.identity.status(),
             "forms": {"known": len(self.log.forms), "not_understood": self.log.forms.problems},
             "journal": {"entries": self.journal.head.number, "head": self.journal.head.hash},
             "policy": {"version": self.policy.version, "dated": self.policy.dated.isoformat()},
@@ -378,7 +413,7 @@ class Node:
 
     def verify(self) -> list[str]:
         """What is wrong with this node, a sentence each. It reads everything."""
-        found = self.store.verify() + self.log.verify() + self.log.forms.problems
+        found = self.store.verify() + self.log.verify() + self.log.forms.problems + self.identity.verify()
         try:
             journal.verify(self.path / "journal", self.journal.head)
         except journal.Damaged as why:

@@ -307,6 +307,17 @@ class Store:
         with self.connect() as link:
             return {table: _count(link, f"SELECT count(*) FROM {table}") for table in TABLES}
 
+    def highest_donor(self) -> int:
+        """The highest number of a donor that stands in any row, also in one that is no more; -1 for none."""
+        told = [one for one in self.state.segments if not one.dead and "donor" in TABLES[one.table].columns]
+        if not told:
+            return -1
+        with _connection() as link:
+            [found] = link.execute(
+                f"SELECT max(donor) FROM read_parquet({_paths(self.path, told)}, union_by_name = true)"
+            ).fetchall()
+        return -1 if found[0] is None else int(found[0])
+
     def verify(self) -> list[str]:
         """What is wrong on disk, a sentence each; nothing wrong: empty. Reads every segment once."""
         problems = []

@@ -77,7 +77,7 @@ def import_files(
     biobank: str | None = None,
     options: dict[str, Any] | None = None,
     code_systems: frozenset[str] = PERSONAL_CODES,
-    resolver: Resolver | None = None,
+    resolver: Resolver | Callable[[], Resolver] | None = None,
     consents: Callable[..., list[Entry] | None] | None = None,
     standing: State | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -88,6 +88,7 @@ def import_files(
     `source` names where the rows come from: two sources may use the same ids. `biobank`: whose specimens and consents
     they are where rows do not say. `consents`: takes consent events, as `consent.log.Log.record` does. `standing`: who
     has consented, so that the manifest can count rows that wait for it. `today`: for tests; later dates are refused.
+    `resolver`: who says whose rows are whose, or what makes one as soon as no other import runs.
     Raises StoreError: nothing has changed then.
     """
     places: list[Path] = []

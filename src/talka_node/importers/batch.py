@@ -126,10 +126,12 @@ class Job:
             return text
         for found in CODE_LIKE.findall(text):
             try:
-                personal.read(found).wipe()
+                # Its last digit may be wrong, and it still somebody's: the formula is not published.
+                personal.read(found, trust_check_digit=False).wipe()
             except personal.Refused:
                 continue
-            return "#" + hmac.digest(self.secret, text.encode(), hashlib.sha256).hex()[:24]
+            told = self.resolver.without_codes(text).encode("utf-8", "surrogatepass")
+            return "#" + hmac.digest(self.secret, told, hashlib.sha256).hex()[:24]
         return text
 
 

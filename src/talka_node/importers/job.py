@@ -17,14 +17,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from talka_keys.suite import BadProof
 from talka_node.codes.units import Kept
 from talka_node.consent.decision import By
 from talka_node.consent.log import Entry
 from talka_node.consent.state import State as Consents
 from talka_node.importers import feed, quarantine
 from talka_node.importers.batch import Batch, Importer, Job, Refuse, Settings
-from talka_node.importers.manifest import SHOWN, Manifest, Refusal, Source, blotted, signing_key
+from talka_node.importers.manifest import SHOWN, Manifest, Refusal, Source, blotted, signing_key, undigited
 from talka_node.importers.people import LocalResolver, Resolver, _key
+from talka_node.pseudonyms.client import Refused as KeysRefused
 from talka_node.store import (
     DATES,
     TABLES,
@@ -88,7 +90,7 @@ def run(
     files: Sequence[tuple[Path, str, Importer]],
     settings: Settings,
     *,
-    resolver: Resolver | None = None,
+    resolver: Resolver | Callable[[], Resolver] | None = None,
     consents: Callable[..., list[Entry] | None] | None = None,
     standing: Consents | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -103,8 +105,12 @@ def run(
         work = _Work(store, writer, files, settings, resolver, consents, standing, progress)
         try:
             return work.run()
-        except OSError as why:
-            raise StoreError(f"the import was broken off ({why}); start it again, and it goes on") from why
+        except (OSError, KeysRefused, BadProof) as why:
+            when = getattr(why, "come_back", None)
+            again = f" after {when:%Y-%m-%d %H:%M} UTC" if when else ""
+            raise StoreError(
+                f"the import was broken off ({why}); start it again{again}, and it goes on"
+            ) from why
         finally:
             work.link.close()
 
@@ -120,7 +126,7 @@ class _Work:
         writer: Writer,
         files: Sequence[tuple[Path, str, Importer]],
         settings: Settings,
-        resolver: Resolver | None,
+        resolver: Resolver | Callable[[], Resolver] | None,
         consents: Callable[..., list[Entry] | None] | None,
         standing: Consents | None,
         progress: Callable[[Progress], None] | None,
@@ -131,7 +137,10 @@ class _Work:
         self.link.execute(
             "SET threads = 1"
         )  # reading lines in order is one thread's work; more only get in its way
-        self.resolver = resolver if resolver is not None else LocalResolver(store.path / "keys")
+        if resolver is None:
+            resolver = LocalResolver(store.path / "keys")
+        # Made now that no other import can give out numbers: it reads which are given.
+        self.resolver: Resolver = resolver() if callable(resolver) else resolver
         self.job = Job(
             store.path,
             self.link,
@@ -145,6 +154,7 @@ class _Work:
             carriers=self._carriers,
         )
         self.sizes = [place.stat().st_size for place, _, _ in files]
+        self.names = [blotted(place.name) for place, _, _ in files]
         self.pending = store.path / "pending" / self._name()
         self.done: list[Done] = []
         self.refused = 0
@@ -217,7 +227,7 @@ class _Work:
         self.writer.sweep(keep)
 
     def _take(self, number: int, batch: Batch, *, last: bool = False) -> None:
-        name = self.files[number][0].name
+        name = self.names[number]
         segments = [
             found
             for table in TABLES
@@ -227,9 +237,10 @@ class _Work:
         self.resolver.flush()
         events = self._record(batch, segments)
         batch.refused.sort(key=lambda each: each[0])
-        refused = [Refusal(name, line, kind, blotted(says)) for line, kind, says, _ in batch.refused]
+        blot = blotted if self.resolver.keeps_rows else undigited
+        refused = [Refusal(name, line, kind, blot(says)) for line, kind, says, _ in batch.refused]
         sealed = self.pending / "refused.sealed"
-        if refused:
+        if refused and self.resolver.keeps_rows:
             raws = [raw for *_, raw in batch.refused]
             with sealed.open("ab") as file:
                 file.write(quarantine.seal(self.store.path, zip(refused, raws, strict=True)))
@@ -245,7 +256,7 @@ class _Work:
             refused=refused,
             gone=batch.gone,
             consents=events,
-            unused=dict(batch.unused),
+            unused={blot(kind): times for kind, times in batch.unused.items()},
             units=dict(self.job.kept.units),
             collections=dict(self.job.collections),
             variants=self.job.variants,
@@ -358,13 +369,14 @@ class _Work:
         )
         for number, (place, kind, _) in enumerate(self.files):
             lines = sum(one.lines for one in self.done if one.file == number)
-            manifest.files.append(Source(place.name, kind, self.sizes[number], feed.digest(place), lines))
+            told = self.resolver.fingerprint(feed.digest(place))
+            manifest.files.append(Source(self.names[number], kind, self.sizes[number], told, lines))
         new: dict[str, list[Segment]] = {table: [] for table in TABLES}
         for one in self.done:
             for segment in one.segments:
                 new[segment.table].append(segment)
         refused = [each for one in self.done for each in one.refused]
-        check = _Check(self.store, self.writer, new, [place.name for place, _, _ in self.files])
+        check = _Check(self.store, self.writer, new, self.names)
         try:
             dead, late = check.whole(manifest, [key for one in self.done for key in one.gone])
             refused = sorted([*refused, *late], key=lambda each: (each.file, each.line))

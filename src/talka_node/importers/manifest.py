@@ -21,10 +21,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 SHOWN = 1000  # refusals in the manifest itself; all of them are in the list beside it
 CODE_LIKE = re.compile(r"(?<!\d)\d{6}\s?[-\u2010-\u2015\u2212]?\s?\d{5}(?!\d)")
 
+# Eight digits are a date; from nine on a number may be most of a code.
+_NUMBER = re.compile(r"\d(?:[\s.\-\u2010-\u2015\u2212]?\d){8,}")
+
 
 def blotted(text: str) -> str:
     """The text without what looks like a personal code."""
     return CODE_LIKE.sub("[…]", text)
+
+
+def undigited(text: str) -> str:
+    """The text without any longer number: also a code that lacks its zero, or has too many digits, can be tried."""
+    return _NUMBER.sub("[…]", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that was read. `lines` may be rows, messages or entries of a Bundle, whatever `Refusal.line` counts."""
+    """A file that was read. `lines` may be rows, messages or entries of a Bundle, whatever `Refusal.line` counts.
+
+    `sha256`: of the file; with a key server the epoch and the pseudonym of that, see `NetworkResolver.fingerprint`.
+    """
 
     name: str
     format: str

@@ -11,7 +11,7 @@ import hmac
 import os
 import secrets
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -34,26 +34,48 @@ class Resolver(Protocol):
         """Numbers that turned out to be another's, and whose."""
         ...
 
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether refused rows may be kept as they came, sealed by a key that lies beside them."""
+        ...
+
+    def without_codes(self, text: str) -> str:
+        """A text that holds a personal code, as it may be hashed by a key that lies beside the hash."""
+        ...
+
+    def fingerprint(self, digest: str) -> str:
+        """What may be kept of a file's SHA-256."""
+        ...
+
     def flush(self) -> None:
         """Make durable what was given out: called before anything that uses it becomes durable."""
         ...
 
 
 _RECORD = struct.Struct("<16sII")
-_ID, _CODE, _SAME = 0, 1, 2
+_ID, _CODE, _SAME, _GIVEN = 0, 1, 2, 3  # the last: numbers up to this one were given
 
 
 class LocalResolver:
-    """A table of keyed hashes in the node's own folder. Without the key beside it, the table says nothing; the key must
-    therefore be kept from backups of the rest. For use where no network pseudonyms are wanted."""
+    """A table of keyed hashes in the node's own folder, for where there is no key server.
 
-    def __init__(self, folder: Path) -> None:
+    Without the key beside it, the table says nothing. With it all personal codes can be tried, there are so few: who
+    takes the whole folder learns them. The key must therefore be kept from backups of the rest.
+    """
+
+    keeps_rows = True
+
+    def __init__(self, folder: Path, *, floor: int = 0) -> None:
+        """`floor`: numbers below it belong to somebody already, whatever the table says: it may be a restored one."""
         self._place = folder / "people.table"
         self._key = _key(folder / "people.key")
+        self._next = floor
+        self._read()
+
+    def _read(self) -> None:
         self._known: dict[bytes, int] = {}
         self._coded: set[int] = set()
         self._same: dict[int, int] = {}
-        self._next = 0
         self._new: list[bytes] = []
         held = self._place.read_bytes() if self._place.exists() else b""
         self._whole = len(held) - len(held) % _RECORD.size  # a torn last record was never acknowledged
@@ -63,6 +85,8 @@ class LocalResolver:
     def _learn(self, digest: bytes, number: int, kind: int) -> None:
         if kind == _SAME:
             self._same[number] = int.from_bytes(digest, "little")
+        elif kind == _GIVEN:
+            self._next = max(self._next, number + 1)
         else:
             self._known[digest] = number
             if kind == _CODE:
@@ -142,6 +166,31 @@ class LocalResolver:
     def same(self) -> dict[int, int]:
         return {number: self._read_as(number) for number in self._same}
 
+    def without_codes(self, text: str) -> str:
+        return text
+
+    def fingerprint(self, digest: str) -> str:
+        return digest
+
+    def find(self, source: str, key: str) -> int | None:
+        """The donor with this id at `source`; None where it was never met."""
+        number = self._known.get(self._digest("id", source, key))
+        return None if number is None else self._read_as(number)
+
+    def forget(self, donors: Iterable[int]) -> None:
+        """Remove what led to these donors, durably. Their numbers are not given again."""
+        self.flush()
+        gone = set(donors)
+        held = self._place.read_bytes()[: self._whole] if self._place.exists() else b""
+        kept = [
+            _RECORD.pack(digest, number, kind)
+            for digest, number, kind in _RECORD.iter_unpack(held)
+            if number not in gone and kind != _GIVEN
+        ]
+        kept.append(_RECORD.pack(bytes(16), max(self._next - 1, 0), _GIVEN))
+        _replaced(self._place, b"".join(kept))
+        self._read()
+
     def flush(self) -> None:
         if not self._new:
             return
@@ -153,6 +202,27 @@ class LocalResolver:
             os.fsync(file.fileno())
         self._whole += len(self._new) * _RECORD.size
         self._new = []
+
+
+def _replaced(place: Path, content: bytes) -> None:
+    """Put a file in another's place, whole or not at all, and overwrite what stood there."""
+    part = place.with_name(place.name + ".part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    old = place.open("r+b") if place.exists() else None
+    part.replace(place)
+    if old is not None:
+        with old:
+            old.write(bytes(os.fstat(old.fileno()).st_size))
+            old.flush()
+            os.fsync(old.fileno())
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _key(place: Path) -> bytes:

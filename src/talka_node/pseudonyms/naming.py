@@ -67,23 +67,27 @@ class Namer:
         """The pseudonyms of at most 4,096 codes, which are wiped, however it ends. BadProof where the key server's
         answer does not hold: then there is none of them."""
         try:
-            blinds = [blinding.blind(code.digits) for code in codes]
-            blinded = [element for _, element in blinds]
-            answer = self._ask(blinded)
-            try:
-                blinding.check(self.public_key, blinded, answer.evaluated, answer.proof)
-            except suite.BadProof as error:
-                raise suite.BadProof(
-                    f"epoch {self.epoch}, a batch of {len(codes)}: {error}; nothing of it was kept"
-                ) from None
-            self._table.note_head(*answer.head)
-            return [
-                blinding.finish(code.digits, blind, element)[:PSEUDONYM_BYTES]
-                for code, (blind, _), element in zip(codes, blinds, answer.evaluated, strict=True)
-            ]
+            return self.names([code.digits for code in codes])
         finally:
             for code in codes:
                 code.wipe()
+
+    def names(self, inputs: Sequence[suite.Bytes]) -> list[bytes]:
+        """The same for any inputs. What is no code begins with a word that says what it is."""
+        blinds = [blinding.blind(each) for each in inputs]
+        blinded = [element for _, element in blinds]
+        answer = self._ask(blinded)
+        try:
+            blinding.check(self.public_key, blinded, answer.evaluated, answer.proof)
+        except suite.BadProof as error:
+            raise suite.BadProof(
+                f"epoch {self.epoch}, a batch of {len(inputs)}: {error}; nothing of it was kept"
+            ) from None
+        self._table.note_head(*answer.head)
+        return [
+            blinding.finish(each, blind, element)[:PSEUDONYM_BYTES]
+            for each, (blind, _), element in zip(inputs, blinds, answer.evaluated, strict=True)
+        ]
 
     def _ask(self, blinded: Sequence[bytes]) -> Answer:
         """The same elements again when no answer came: the key server charges them once."""

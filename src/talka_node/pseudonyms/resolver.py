@@ -13,15 +13,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from talka_node.pseudonyms import personal
 from talka_node.pseudonyms.naming import BATCH, Namer
 from talka_node.pseudonyms.personal import Code
-from talka_node.pseudonyms.table import Table
+from talka_node.pseudonyms.table import Table, id_digest
 
-_CODE_LIKE = re.compile(r"(?<![0-9])[0-9]{6}[-\u2010-\u2015\u2212 ]?[0-9]{5}(?![0-9])")
+_CODE_LIKE = re.compile(r"(?<![0-9])[0-9]{6}\s?[-\u2010-\u2015\u2212]?\s?[0-9]{5}(?![0-9])")
+_FILE = b"talka file 1\n"
 
 ANOTHER_CODE = (
     "this id belonged to another personal code before: only the register's signed feed may join two codes; give the"
@@ -37,19 +39,27 @@ class NetworkResolver:
     import stops there, and can be started again with the same rows when the quota allows.
     """
 
-    def __init__(self, table: Table, namer: Namer, *, recheck: bool = False, batch: int = BATCH) -> None:
+    keeps_rows = False
+
+    def __init__(
+        self, table: Table, namer: Namer, *, floor: int = 0, recheck: bool = False, batch: int = BATCH
+    ) -> None:
+        """`floor`: numbers below it belong to somebody already, whatever the table says: it may be a restored one."""
         self._table = table
         self._namer = namer
         self._recheck = recheck
         self._batch = batch
         kept = table.numbering()
         self._key = kept.key
-        self._began = self._next = kept.next
+        self._began, self._next = kept.next, max(kept.next, floor)
         self._ids = kept.ids
         self._same = kept.same
         self._newest = table.newest(namer.epoch)
         self._names = table.pseudonyms(namer.epoch)
         self._persons: dict[bytes, int] = {}
+        # Codes named before in this import, by a key that is written nowhere: they are asked about once.
+        self._named: dict[bytes, bytes] = {}
+        self._passing = secrets.token_bytes(32)
         self._new_ids: dict[bytes, int] = {}
         self._new_same: dict[int, int] = {}
         self._new_names: dict[int, bytes] = {}
@@ -97,9 +107,20 @@ class NetworkResolver:
         """Numbers that turned out to be another's, and whose: by an id, or by the register's feed."""
         return {number: self._read_as(number) for number in self._same}
 
+    def without_codes(self, text: str) -> str:
+        """The text with pseudonyms in place of what reads as a personal code."""
+        [found] = self._without_codes([text])
+        return found
+
+    def fingerprint(self, digest: str) -> str:
+        """What may be kept of a file's SHA-256: in a short file it is the only unknown, its digest would let codes be
+        tried. Whoever has the file gets the same with the key server's help."""
+        [name] = self._namer.names([_FILE + digest.encode()])
+        return f"{self._namer.epoch}:{name.hex()}"
+
     def flush(self) -> None:
         """Keeps what was given out."""
-        if self._next == self._began and not (self._new_ids or self._new_same or self._new_names):
+        if not (self._new_ids or self._new_same or self._new_names):
             return
         self._table.number(
             self._namer.epoch,
@@ -116,8 +137,7 @@ class NetworkResolver:
 
     def _digests(self, source: str, keys: Sequence[str]) -> Iterator[bytes]:
         for key in self._without_codes(keys):
-            told = "\0".join((source, key)).encode("utf-8", "surrogatepass")
-            yield hmac.digest(self._key, told, hashlib.sha256)[:16]
+            yield id_digest(self._key, source, key)
 
     def _without_codes(self, keys: Sequence[str]) -> Iterator[str]:
         """The ids, with pseudonyms in place of what reads as a personal code."""
@@ -137,9 +157,25 @@ class NetworkResolver:
             for key in some:
                 yield _CODE_LIKE.sub(partial(_stand_in, names=names), key)
 
-    def _pseudonyms(self, codes: Sequence[Code]) -> Iterator[bytes]:
-        for first in range(0, len(codes), self._batch):
-            yield from self._namer.pseudonyms(codes[first : first + self._batch])
+    def _pseudonyms(self, codes: Sequence[Code]) -> list[bytes]:
+        """The codes' pseudonyms; they are wiped. Each code is asked about once in an import."""
+        marks = [hmac.digest(self._passing, code.digits, hashlib.sha256)[:16] for code in codes]
+        fresh: dict[bytes, Code] = {}
+        for mark, code in zip(marks, codes, strict=True):
+            if mark in self._named or mark in fresh:
+                code.wipe()
+            else:
+                fresh[mark] = code
+        asked = list(fresh.items())
+        try:
+            for first in range(0, len(asked), self._batch):
+                some = asked[first : first + self._batch]
+                names = self._namer.pseudonyms([code for _, code in some])
+                self._named.update(zip((mark for mark, _ in some), names, strict=True))
+        finally:
+            for _, code in asked:
+                code.wipe()
+        return [self._named[mark] for mark in marks]
 
     # --- numbers ----------------------------------------------------------------------------------------------
 
@@ -147,7 +183,7 @@ class NetworkResolver:
         """Has a batch of codes named, and finds or gives their donors' numbers."""
         if not todo:
             return
-        names = self._namer.pseudonyms([code for _, _, code in todo])
+        names = self._pseudonyms([code for _, _, code in todo])
         for (place, digest, _), name in zip(todo, names, strict=True):
             found[place] = self._place(digest, name)
         todo.clear()

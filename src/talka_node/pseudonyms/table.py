@@ -52,6 +52,12 @@ create table if not exists heads (
 """
 
 
+def id_digest(key: bytes, source: str, text: str) -> bytes:
+    """What is kept of a person's id at a source; no personal code may stand in it any more."""
+    told = "\0".join((source, text)).encode("utf-8", "surrogatepass")
+    return hmac.digest(key, told, hashlib.sha256)[:16]
+
+
 class KeyChanged(ValueError):
     """The key server announces another key for an epoch than before: pseudonyms of both would not compare."""
 
@@ -182,6 +188,38 @@ class Table:
         with self._transaction() as link:
             for table in ("pseudonyms", "ids", "same"):
                 link.executemany(f"delete from {table} where donor = ?", gone)
+        with self._lock:  # what stood there is in the log of changes, too
+            self._link.execute("pragma wal_checkpoint(truncate)").fetchall()
+
+    def find(self, source: str, text: str) -> int | None:
+        """The number of the person with this id, in which no personal code stands; None where it is not known."""
+        with self._lock:
+            key = self._link.execute("select value from kept where name = 'id key'").fetchone()
+            row = (
+                key
+                and self._link.execute(
+                    "select donor from ids where digest = ?", (id_digest(key[0], source, text),)
+                ).fetchone()
+            )
+            if not row:
+                return None
+            number: int = row[0]
+            while row := self._link.execute("select of from same where donor = ?", (number,)).fetchone():
+                [number] = row
+        return number
+
+    def verify(self) -> list[str]:
+        """What is wrong with the file, a sentence each."""
+        with self._lock:
+            told = [row[0] for row in self._link.execute("pragma integrity_check")]
+        found = (
+            [] if told == ["ok"] else [f"keys/identity.db: {each}; restore it from a backup" for each in told]
+        )
+        return found + [
+            f"the key server told two hashes of row {row} of its journal: it was changed, or restored from a backup;"
+            " ask its operator"
+            for row in self.rewritten()
+        ]
 
     # --- numbers of donors ------------------------------------------------------------------------------------
 

@@ -1,0 +1,98 @@
+"""Commands for a node's own people: whom it asks for pseudonyms, and what else it is told from outside.
+
+Each takes what was chosen on the command line and gives what is to be told, see `__main__`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from typing import Any
+
+from talka_node import node
+from talka_node.importers.manifest import signing_key
+from talka_node.node import NotANode
+from talka_node.pseudonyms import configured
+from talka_node.pseudonyms.configured import Keys, hexadecimal
+
+Told = dict[str, Any]
+
+
+def keys(chosen: argparse.Namespace) -> Told:
+    """Which key server is asked. Without options: what is set, and the node's public key for its operator."""
+    node.about(chosen.node)  # tells first if this is no node
+    signer = signing_key(chosen.node)
+    held = configured.read(chosen.node)
+    if chosen.server is None and held is None:
+        given = [
+            name for name in ("known_as", "epoch", "trust", "register") if getattr(chosen, name) is not None
+        ]
+        if given:
+            raise ValueError(
+                "--server is needed first: the key server's address, as https://keys.example:8610"
+            )
+        return {"key_server": None, "public_key": _public(signer)}
+    if (chosen.node / "keys" / "people.table").exists():
+        raise NotANode(
+            f"{chosen.node} has numbered persons by hashes of its own; a key server is for a new node: make one,"
+            " configure it first, and import anew"
+        )
+    asked = _changed(chosen, held)
+    if asked != held:
+        if not asked.epochs:
+            asked = replace(asked, epochs=_announced(asked, chosen))
+        configured.write(chosen.node, asked)
+    return {
+        "key_server": asked.address,
+        "node": asked.node,
+        "public_key": _public(signer),
+        "epochs": {str(number): key.hex() for number, key in sorted(asked.epochs.items())},
+        "register": asked.register.hex() if asked.register else None,
+        "next": f"talka-keys register {asked.node} --public-key {_public(signer)} --donors N",
+    }
+
+
+def _changed(chosen: argparse.Namespace, held: Keys | None) -> Keys:
+    found = held or Keys(chosen.server, chosen.known_as or "")
+    found = replace(
+        found,
+        address=chosen.server or found.address,
+        node=chosen.known_as or found.node,
+        register=hexadecimal(chosen.register, "--register") if chosen.register else found.register,
+    )
+    if not found.node:
+        raise ValueError("--as is needed: how the key server is to know this node")
+    if chosen.trust is not None:
+        shutil.copy(chosen.trust, chosen.node / "keys-ca.pem")
+        found = replace(found, trust="keys-ca.pem")
+    if (chosen.epoch is None) != (chosen.public_key is None):
+        raise ValueError(
+            "--epoch and --public-key go together: the epoch's number and the key server's key for it"
+        )
+    if chosen.epoch is not None:
+        key = hexadecimal(chosen.public_key, "--public-key")
+        if found.epochs.get(chosen.epoch, key) != key:
+            raise ValueError(
+                f"epoch {chosen.epoch} has another key in {configured.FILE}: ask the key server's operator which is"
+                " right; pseudonyms of both would not compare"
+            )
+        found = replace(found, epochs={**found.epochs, chosen.epoch: key})
+    return found
+
+
+def _announced(asked: Keys, chosen: argparse.Namespace) -> dict[int, bytes]:
+    """The newest open epoch that the key server tells of: pinned from now on."""
+    server = asked.server(signing_key(chosen.node), chosen.node).server
+    found = [each for each in server.epochs() if each.is_open]
+    if not found:
+        raise LookupError("the key server has no open epoch; ask its operator")
+    return {found[-1].number: found[-1].public_key}
+
+
+def _public(signer: Any) -> str:
+    return str(signer.public_key().public_bytes_raw().hex())
+
+
+def forgotten(opened: node.Node, chosen: argparse.Namespace) -> Told:
+    return {"erased_rows": opened.forget(chosen.person, source=chosen.source), "head": opened.log.head}
