@@ -87,13 +87,13 @@ BROKEN = {
     "all specimens are samples": ("if _specimen(question.samples, row, case.donor)]", "]"),
     "a type may be of another specimen of the donor": (
         "return [row for row in case.specimens if _specimen(pattern, row, case.donor)]",
-        "return [row for row in case.specimens if _specimen(replace(pattern, types=frozenset()), row, case.donor)"
-        + " and any(_among(one.type, pattern.types) for one in case.specimens)]",
+        """return [row for row in case.specimens if any(_among(other.type, pattern.types) for other in case.specimens)
+                and _specimen(replace(pattern, types=frozenset()), row, case.donor)]""",
     ),
     "a cell is put together from several specimens": (
         "for cell in {cell for row in rows for cell in _places(question, case, row)}:",
-        "for cell in set(product(*({cell[n] for row in rows for cell in _places(question, case, row)}"
-        + " for n in range(len(question.by))))):",
+        """for cell in set(product(
+            *({cell[n] for row in rows for cell in _places(question, case, row)} for n in range(len(question.by))))):""",
     ),
     "`samples` restricts the donors": (
         "if question.count is Count.DONORS:\n        return 1",

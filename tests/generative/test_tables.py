@@ -77,7 +77,10 @@ BROKEN = {
         'whole = left.select("donor")',
         'whole = left.semi_join(_samples(question), "donor").select("donor")',
     ),
-    "samples are aliquots": ("ibis._.aliquots.sum() if question.count is Count.ALIQUOTS", "ibis._.aliquots.sum() if True"),
+    "samples are aliquots": (
+        "ibis._.aliquots.sum() if question.count is Count.ALIQUOTS",
+        "ibis._.aliquots.sum() if True",
+    ),
     "the last anchor is the first": ("anchor.day.min()", "anchor.day.max()"),
     "before is after": ('pairs.event.delta(pairs.anchor, unit="day")', 'pairs.anchor.delta(pairs.event, unit="day")'),
 }  # fmt: skip
