@@ -93,7 +93,8 @@ BROKEN = {
     "a cell is put together from several specimens": (
         "for cell in {cell for row in rows for cell in _places(question, case, row)}:",
         """for cell in set(product(
-            *({cell[n] for row in rows for cell in _places(question, case, row)} for n in range(len(question.by))))):""",
+            *({cell[n] for row in rows for cell in _places(question, case, row)} for n in range(len(question.by)))
+        )):""",
     ),
     "`samples` restricts the donors": (
         "if question.count is Count.DONORS:\n        return 1",
