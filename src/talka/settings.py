@@ -90,6 +90,8 @@ ROOMS = [
     "talka.api",
     "talka.documents",
     "talka.portfolio",
+    "talka.billing",
+    "talka.biobanks",
     "talka.plan",
     "talka.strategy",
     "talka.network",

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from talka.core.actions import Stale, Touch, running
+from talka.core.bilingual import Bilingual
 
 
 @dataclass(frozen=True)
@@ -316,6 +317,50 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.indicator} {self.period}: {self.value}"
+
+
+class Certainty(models.TextChoices):
+    """How sure we are that a law says what a dated rule says."""
+
+    VERIFIED = "verified", _("read in the law or on an official page")
+    PARTLY = "partly", _("seen in part; check before relying on it")
+    MEMORY = "memory", _("from memory; check in the law before relying on it")
+    HOUSE = "house", _("a choice of this house, no law")
+
+
+class DatedRule(Noun):
+    """A limit that a law sets, in force from one day until another: its value, its law and article, how sure we are.
+
+    `core.dated` asks for the one that is in force on a day. A decision keeps the row that decided.
+    """
+
+    code = models.SlugField(_("code"), max_length=80)
+    title = Bilingual(models.CharField, max_length=300, verbose_name=_("title"))
+    law = models.CharField(_("law"), max_length=300)
+    article = models.CharField(_("article"), max_length=120, blank=True, default="")
+    value = models.DecimalField(_("value"), max_digits=18, decimal_places=6)
+    unit = models.CharField(_("unit"), max_length=20, blank=True, default="")
+    starts = models.DateField(_("in force from"))
+    ends = models.DateField(_("in force until"), null=True, blank=True)
+    certainty = models.CharField(_("certainty"), max_length=10, choices=Certainty)
+    source = models.CharField(_("source"), max_length=500, blank=True, default="")
+
+    class Meta:
+        ordering: ClassVar = ["code", "starts"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "starts"], name="dated_rule_once"),
+            models.CheckConstraint(
+                condition=Q(ends=None) | Q(ends__gte=models.F("starts")), name="dated_rule_ends_after_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.law}{', ' + self.article if self.article else ''})"
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it can be relied on without looking into the law first."""
+        return self.certainty in (Certainty.VERIFIED, Certainty.HOUSE)
 
 
 class SearchEntry(models.Model):

@@ -14,7 +14,7 @@ from django.utils.translation import override
 from talka.core.actions import Hub, Invalid, action
 from talka.core.bilingual import both
 from talka.core.locking import check
-from talka.core.models import Noun
+from talka.core.models import DatedRule, Noun
 from talka.core.search import searchable
 from talka.domains import rules
 from talka.domains.models import Domain, Ecosystem, Mission, Policy, Share
@@ -57,6 +57,19 @@ def edit_policy(policy: Policy, *, by: Any, seen: int | None = None, **values: A
     """Changes a policy's columns."""
     check(policy, seen)
     return _save(policy, values)
+
+
+@action(needs=rules.may_edit)
+def add_rule(hub: Hub, *, by: Any, **values: Any) -> DatedRule:
+    """Notes a limit that a law sets, from the day it is in force."""
+    return _save(DatedRule(), values)
+
+
+@action(needs=rules.may_edit)
+def edit_rule(rule: DatedRule, *, by: Any, seen: int | None = None, **values: Any) -> DatedRule:
+    """Changes what is known of a limit. What was decided by it keeps the decision; a new law is a new row."""
+    check(rule, seen)
+    return _save(rule, values)
 
 
 @action(needs=rules.may_edit)
@@ -120,7 +133,7 @@ def _refuse_taken_address(code: str) -> None:
         )
 
 
-N = TypeVar("N", Domain, Mission, Policy, Ecosystem)
+N = TypeVar("N", Domain, Mission, Policy, Ecosystem, DatedRule)
 
 
 def _save(row: N, values: Mapping[str, Any]) -> N:

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from talka.core.sheets import Choice, Column, Ref, Sheet, Whole, bilingual
+from talka.core.models import Certainty, DatedRule
+from talka.core.sheets import Choice, Column, Day, Number, Ref, Sheet, Whole, bilingual
 from talka.domains import actions, queries
 from talka.domains.models import Domain, Ecosystem, Mission, Policy, PolicyKind
 
@@ -74,6 +75,32 @@ class Policies(Sheet):
 
     def change(self, row: Policy, values: dict[str, Any], *, by: Any) -> Policy:
         return actions.edit_policy(row, by=by, **values)
+
+
+class Rules(Sheet):
+    code, label, model = "domains.rules", _("Limits set by law"), DatedRule
+    key = ("code", "starts")
+    columns = (
+        Column("code", _("Code"), required=True, max_length=80),
+        Day("starts", _("In force from"), required=True),
+        Day("ends", _("In force until")),
+        *bilingual("title", _("Title"), required=True, max_length=300),
+        Column("law", _("Law"), required=True, max_length=300),
+        Column("article", _("Article"), max_length=120),
+        Number("value", _("Value"), required=True),
+        Column("unit", _("Unit"), max_length=20),
+        Choice("certainty", _("How sure we are"), required=True, choices=Certainty),
+        SOURCE,
+    )
+
+    def rows(self, parent: Any) -> Any:
+        return DatedRule.objects.all()
+
+    def add(self, parent: Any, values: dict[str, Any], *, by: Any) -> DatedRule:
+        return actions.add_rule(parent, by=by, **values)
+
+    def change(self, row: DatedRule, values: dict[str, Any], *, by: Any) -> DatedRule:
+        return actions.edit_rule(row, by=by, **values)
 
 
 class Ecosystems(Sheet):

@@ -26,7 +26,7 @@ class Role:
 
 
 _VIEWER = frozenset({"plan.see_drafts", "strategy.see_drafts"})
-_OFFICER = _VIEWER | {"plan.report", "strategy.report_value"}
+_OFFICER = _VIEWER | {"plan.report", "strategy.report_value", "biobanks.describe", "biobanks.intake"}
 _COUNCIL = _VIEWER | {"governance.decide"}
 _COORDINATOR = _OFFICER | {
     "strategy.edit",
@@ -37,9 +37,14 @@ _COORDINATOR = _OFFICER | {
     "legislation.edit",
     "governance.prepare",
     "portfolio.edit",
+    "biobanks.edit",
+    "biobanks.verify",
+    "biobanks.forms",
     "domains.share",
 }
-_ADMINISTRATOR = _COORDINATOR | {"domains.edit", "parties.administer"}
+_PRICES = frozenset({"billing.price"})
+_BOOKS = _PRICES | {"billing.invoice", "billing.aid"}
+_ADMINISTRATOR = _COORDINATOR | {"billing.administer", "biobanks.nodes", "domains.edit", "parties.administer"}
 
 ROLES: dict[str, Role] = {
     role.code: role
@@ -58,6 +63,21 @@ ROLES: dict[str, Role] = {
                 " these institutions are responsible."
             ),
             _OFFICER,
+        ),
+        Role(
+            "facility_manager",
+            _("Manager of a core facility"),
+            _("Sets the prices of the institution where he or she works and charges uses by them."),
+            _PRICES,
+        ),
+        Role(
+            "accountant",
+            _("Accountant of an institution"),
+            _(
+                "Keeps, for the institution where he or she works, prices, invoices, payments and the close of"
+                " months, and records de minimis aid for all."
+            ),
+            _BOOKS,
         ),
         Role(
             "council",

@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['account', 'role'],
-                'constraints': [models.UniqueConstraint(fields=('account', 'role', 'ecosystem'), name='grant_once'), models.UniqueConstraint(condition=models.Q(('ecosystem', None)), fields=('account', 'role'), name='grant_once_everywhere'), models.CheckConstraint(condition=models.Q(('role__in', ['administrator', 'coordinator', 'council', 'officer', 'viewer'])), name='grant_of_a_known_role'), models.CheckConstraint(condition=models.Q(models.Q(('role', 'administrator'), _negated=True), ('ecosystem', None), _connector='OR'), name='grant_of_administrator_is_everywhere')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'role', 'ecosystem'), name='grant_once'), models.UniqueConstraint(condition=models.Q(('ecosystem', None)), fields=('account', 'role'), name='grant_once_everywhere'), models.CheckConstraint(condition=models.Q(('role__in', ['accountant', 'administrator', 'coordinator', 'council', 'facility_manager', 'officer', 'viewer'])), name='grant_of_a_known_role'), models.CheckConstraint(condition=models.Q(models.Q(('role', 'administrator'), _negated=True), ('ecosystem', None), _connector='OR'), name='grant_of_administrator_is_everywhere')],
             },
         ),
         migrations.AddConstraint(
