@@ -7,6 +7,7 @@ talka-node ask NODE QUESTION.json          what may be told of a question
 talka-node withdraw NODE PERSON …          donors take consent back
 talka-node forget NODE PERSON              erase a person, for good
 talka-node keys NODE                       name persons with a key server; before the first import
+talka-node hub NODE                        whose feed of consents and whose permits are taken
 talka-node allow NODE CALLER               register who may ask over the network
 talka-node serve NODE                      Beacon and signed questions over HTTP
 talka-node status NODE                     what is here, in numbers
@@ -45,6 +46,7 @@ from talka_node.consent.log import ClockLeap, TombstonesMissing
 from talka_node.control import Control
 from talka_node.disclosure import Refused, Standing
 from talka_node.http import JsonLines, Service
+from talka_node.hub import Watch
 from talka_node.importers import FORMATS, Progress
 from talka_node.journal import Damaged as JournalDamaged
 from talka_node.node import Node, NotANode, Open
@@ -177,6 +179,15 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--public-key", metavar="HEX", help="the key server's key for that epoch, 64 digits")
     made.add_argument("--trust", type=Path, metavar="PEM", help="certificates other than the system's")
     made.add_argument("--register", metavar="HEX", help="the key of the register that signs changes of codes")
+
+    made = command("hub", "listen to a hub: its feed of consents, its permits; or show to which")
+    made.add_argument(
+        "--key", action="append", default=[], metavar="NAME=HEX", help="its Ed25519 key, 64 digits"
+    )
+    made.add_argument("--drop", action="append", default=[], metavar="NAME", help="take this key no more")
+    made.add_argument("--feed", metavar="NAME", help="of its feed (default: hub)")
+    made.add_argument("--caller", help="as which registered caller it asks (default: hub)")
+    made.add_argument("--seal", metavar="HEX", help="its X25519 key, for which coverage is sealed")
 
     made = command("allow", "let a caller ask over the network, by its key")
     made.add_argument("caller", help="small letters, digits, dots and dashes")
@@ -395,6 +406,7 @@ def serve(chosen: argparse.Namespace) -> None:
     with (
         Node(chosen.node) as opened,
         Control(chosen.node, partial(_carry_out, opened)),
+        Watch(opened),
         socket.create_server((str(host), chosen.port), family=family, backlog=128) as listener,
     ):
         # Else an answer's body waits 40 ms for the client to acknowledge its head: asyncio sets this only on sockets
@@ -500,6 +512,7 @@ ON_NODE: dict[str, Callable[[Node, argparse.Namespace], Told]] = {
     "ask": ask,
     "withdraw": withdraw,
     "forget": upkeep.forgotten,
+    "hub": upkeep.hub,
     "status": status,
     "verify": verify,
     "bench": bench,

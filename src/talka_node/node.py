@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,17 +29,20 @@ from typing import Any, Generic, Self, TypeVar
 
 import orjson
 
-from talka_node import catalogue, consent, disclosure, journal
+from talka_node import catalogue, consent, disclosure, hub, journal
 from talka_node.catalogue import Catalogue
 from talka_node.consent import Forms
 from talka_node.consent.chain import Damaged as ConsentDamaged
+from talka_node.consent.feed import Feed
 from talka_node.consent.history import Event, Kind
 from talka_node.consent.log import Entry, InUse, Log
 from talka_node.disclosure import Admitted, Policy, Refused, Released, Standing, Trace
 from talka_node.engines.bitmap import Bitmap
 from talka_node.engines.bitmap import Damaged as IndexDamaged
+from talka_node.hub import Hub
 from talka_node.identity import Identity
 from talka_node.importers import Manifest, Progress, import_files
+from talka_node.importers.manifest import signing_key
 from talka_node.journal import Journal
 from talka_node.store import Store
 from talka_query import check, wire
@@ -149,8 +152,15 @@ class Node:
             ),
         )
         self.catalogue = self._catalogue()
-        self._lock = threading.Lock()
+        self._lock, self._feeding = threading.Lock(), threading.Lock()
         self._index: tuple[Bitmap, int] | None = None
+        self.hub: Hub | None = None
+        self._feed: Feed | None = None
+        try:
+            self._listen(hub.read(self.path))
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def create(cls, path: Path | str, name: str) -> None:
@@ -341,6 +351,57 @@ class Node:
         persons that a restored backup does not."""
         return max(self.log.highest_donor, self.store.highest_donor())
 
+    # --- the hub's feed of consents -----------------------------------------------------------------------
+
+    def _listen(self, to: Hub | None) -> None:
+        """Take the messages of a hub from now on, those that lie in the inbox first: no answer leaves before."""
+        self.hub = to
+        if to is None:
+            return
+        self._feed = Feed(
+            self.log,
+            to.feed,
+            to.public_keys(),
+            key=self.log.node,
+            signer=signing_key(self.path),
+            donor_of=self.identity.donor_of,
+        )
+        hub.take_inbox(self)
+
+    def set_hub(self, to: Hub) -> None:
+        """Listen to another hub, or by other keys, from now on and when the node is opened again."""
+        hub.write(self.path, to)
+        with self._feeding:
+            self._feed = None
+        self._listen(to)
+
+    def take_feed(self, messages: Iterable[bytes]) -> list[bytes]:
+        """Take messages of the hub's feed, in any order; a signed receipt for each. See `consent.feed`.
+
+        Whatever a receipt says was applied is on disk, and every later answer obeys it. NotANode without a hub.
+        """
+        with self._feeding:
+            if self._feed is None:
+                raise NotANode(f"{self.path} listens to no hub: set one with `talka-node hub {self.path}`")
+            return [self._feed.receive(message) for message in messages]
+
+    def listening(self) -> dict[str, Any]:
+        """What the hub has to know of this node, and what the node knows of the hub."""
+        told: dict[str, Any] = {
+            "node": self.log.node,
+            "public_key": signing_key(self.path).public_key().public_bytes_raw().hex(),
+        }
+        if self.hub is None or self._feed is None:
+            return {**told, "hub": None}
+        return {
+            **told,
+            "feed": self.hub.feed,
+            "caller": self.hub.caller,
+            "keys": {name: key.hex() for name, key in self.hub.keys.items()},
+            "seal": self.hub.seal.hex() if self.hub.seal else None,
+            "expected": self._feed.expected,
+        }
+
     # --- refusals of donors -------------------------------------------------------------------------------
 
     def withdraw(
@@ -406,6 +467,7 @@ class Node:
                 "head": self.log.head,
             },
             "identity": self.identity.status(),
+            "hub": self.listening(),
             "forms": {"known": len(self.log.forms), "not_understood": self.log.forms.problems},
             "journal": {"entries": self.journal.head.number, "head": self.journal.head.hash},
             "policy": {"version": self.policy.version, "dated": self.policy.dated.isoformat()},

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from talka_node import node
+from talka_node.hub import Hub
 from talka_node.importers.manifest import signing_key
 from talka_node.node import NotANode
 from talka_node.pseudonyms import configured
@@ -92,6 +93,26 @@ def _announced(asked: Keys, chosen: argparse.Namespace) -> dict[int, bytes]:
 
 def _public(signer: Any) -> str:
     return str(signer.public_key().public_bytes_raw().hex())
+
+
+def hub(opened: node.Node, chosen: argparse.Namespace) -> Told:
+    """Whom the node listens to. Without options: what is set, and what the hub needs to know."""
+    held = opened.hub or Hub()
+    names = {name: key.hex() for name, key in held.keys.items()}
+    for each in chosen.key:
+        name, equals, key = each.partition("=")
+        if not equals:
+            raise ValueError(f"--key is NAME=HEX, not {each!r}")
+        names[name] = key
+    for name in chosen.drop:
+        if names.pop(name, None) is None:
+            raise LookupError(f"there is no key named {name!r}; there are {', '.join(names) or 'none'}")
+    given = {"keys": names, "feed": chosen.feed, "caller": chosen.caller, "seal": chosen.seal}
+    if chosen.key or chosen.drop or any(given[name] for name in ("feed", "caller", "seal")):
+        if not names:
+            raise ValueError("a hub has one key at least: --key NAME=HEX")
+        opened.set_hub(held.changed(**given))
+    return opened.listening()
 
 
 def forgotten(opened: node.Node, chosen: argparse.Namespace) -> Told:
