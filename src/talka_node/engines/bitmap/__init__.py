@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from talka_node.columns import Columns
 from talka_node.consent import Basis, State
 from talka_node.engines import Exact
@@ -71,6 +74,12 @@ class Bitmap:
             whole = planner.count(criteria)
             return Exact(whole, {(): whole} if whole else {})
         return self._breakdown.answer(question, view, planner.found(criteria))
+
+    def donors(self, question: Question, basis: Basis) -> npt.NDArray[np.int32]:
+        """Who fits `such_that`, by the node's own numbers, ascending: for records that a visa opens."""
+        planner = Planner(self._index, self._views.of(basis), question.ages_at)
+        found = planner.found(planner.operands(outermost(question.such_that)))
+        return np.sort(self._index.number[found.ids]).astype(np.int32, copy=False)
 
     def attrition(self, question: Question, basis: Basis) -> list[int]:
         """Donors left: all of the basis, then after each criterion of the outermost `All` in its order."""

@@ -347,7 +347,10 @@ def _specimens(columns: Columns, order: Order, arrays: Arrays) -> None:
 
 
 def _genotypes(columns: Columns, order: Order, arrays: Arrays) -> None:
-    """Variants sorted by place; per variant and per gene the donors with one copy and those with two."""
+    """Variants sorted by place; per variant who carries one copy and who two; per gene its variants.
+
+    Few of all donors are sequenced, so carriers are numbered among those that carry anything: 16 bits mostly do.
+    """
     given = columns.variants
     kept = np.sort(len(given.variant) - 1 - np.unique(given.variant[::-1], return_index=True)[1])
     parts = {name: _sorted(getattr(given, name)) for name in ("chromosome", "reference", "alternate", "gene")}
@@ -359,23 +362,46 @@ def _genotypes(columns: Columns, order: Order, arrays: Arrays) -> None:
         words(f"variant.{name}", vocabulary, arrays)
     arrays["variant.position"] = position[rows].astype(np.int32)
     count, genes = len(rows), len(parts["gene"][1])
+    gene = sites["gene"][rows]
+    by_gene = np.argsort(gene, kind="stable").astype(np.int32)  # those of no gene first
+    arrays["gene.variants"] = by_gene
+    arrays["gene.starts"] = np.searchsorted(gene[by_gene], np.arange(genes + 1, dtype=np.int32)).astype(
+        np.int64
+    )
 
     numbers = given.variant[kept][rows]
     place = Order(np.sort(numbers), np.argsort(numbers).astype(np.int32))
     variants, ordinals = place(columns.genotypes.variant), order(columns.genotypes.donor)
     known = (variants >= 0) & (ordinals >= 0)
+    anything = np.zeros(len(arrays["donor.number"]), np.bool_)
+    anything[ordinals[known]] = True
+    arrays["variant.carriers"] = np.flatnonzero(anything).astype(np.int32)
+    among = (np.cumsum(anything) - 1).astype(np.int32)
     for copies, name in ((1, "one"), (2, "two")):
         chosen = known & (columns.genotypes.copies == copies)
-        of, who = variants[chosen], ordinals[chosen]
-        _sets_of(f"variant.{name}", of, who, count, arrays)
-        gene = sites["gene"][rows][of]
-        _sets_of(f"gene.{name}", gene[gene >= 0], who[gene >= 0], genes, arrays)
+        _carriers(f"variant.{name}", variants[chosen], among[ordinals[chosen]], count, arrays)
 
 
-def _sets_of(name: str, of: Array, who: Array, count: int, arrays: Arrays) -> None:
+def _carriers(name: str, of: Array, who: Array, count: int, arrays: Arrays) -> None:
+    """Per variant its carriers: a list of numbers, or plain words where those are shorter."""
+    many = len(arrays["variant.carriers"])
+    kind = np.dtype(np.uint16 if many <= 2**16 else np.uint32)
     keys = (of.astype(np.int64) << 32) | who
     keys.sort()
+    keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
     bounds = np.searchsorted(keys, np.arange(count + 1, dtype=np.int64) << 32)
-    ids = (keys & 0xFFFFFFFF).astype(np.uint32)
-    empty = _bitmap(ids[:0])
-    _pack(name, (_bitmap(ids[a:b]) if b > a else empty for a, b in _pairs(bounds)), arrays)
+    lengths = np.diff(bounds)
+    size = max(1, -(-many // 64))
+    frequent = lengths * kind.itemsize > size * 8
+    dense = np.flatnonzero(frequent)
+    table = np.zeros((len(dense), size), np.uint64)
+    for row, variant in enumerate(dense.tolist()):
+        flags = np.zeros(size * 64, np.bool_)
+        flags[keys[bounds[variant] : bounds[variant + 1]] & 0xFFFFFFFF] = True
+        table[row] = np.packbits(flags, bitorder="little").view(np.uint64)
+    starts = np.zeros(count + 1, np.int64)
+    np.cumsum(np.where(frequent, 0, lengths), out=starts[1:])
+    arrays[f"{name}.starts"] = starts
+    arrays[f"{name}.list"] = (keys[~np.repeat(frequent, lengths)] & 0xFFFFFFFF).astype(kind)
+    arrays[f"{name}.dense"] = dense.astype(np.int32)
+    arrays[f"{name}.words"] = table

@@ -27,6 +27,8 @@ Value = TypeVar("Value")
 
 YEAR = 365.2425  # days; n complete years are that many, give or take less than DOUBT
 DOUBT = 4
+# The carriers of so many variants are united as bitmaps, and remembered; of more, flag by flag.
+FEW_VARIANTS = 16
 # Looking one donor up in one code costs as much as reading so many rows.
 LOOKUP = 12
 
@@ -481,6 +483,47 @@ class Specimens:
         )
 
 
+class Carriers:
+    """Per variant who carries it, as numbers among the carriers of anything: lists one after another, and plain words
+    of the frequent variants, which have no list."""
+
+    def __init__(self, arrays: Arrays, name: str) -> None:
+        self._starts = arrays[f"{name}.starts"]
+        self._list = arrays[f"{name}.list"]
+        self._dense = arrays[f"{name}.dense"]
+        self._words = arrays[f"{name}.words"]
+
+    def ids(self, variant: int) -> Array:
+        """Ascending."""
+        row, end = self._rows(variant, variant + 1)
+        if end > row:
+            return np.flatnonzero(np.unpackbits(self._words[row].view(np.uint8), bitorder="little"))
+        return self._list[self._starts[variant] : self._starts[variant + 1]]
+
+    def mark(self, low: int, high: int, flags: npt.NDArray[np.bool_]) -> None:
+        """Set the flags of who carries a variant from `low` up to, not including, `high`."""
+        flags[self._list[self._starts[low] : self._starts[high]]] = True
+        row, end = self._rows(low, high)
+        if end > row:
+            words = np.bitwise_or.reduce(self._words[row:end], axis=0)
+            flags |= np.unpackbits(words.view(np.uint8), count=len(flags), bitorder="little").view(np.bool_)
+
+    def _rows(self, low: int, high: int) -> Span:
+        return (
+            int(self._dense.searchsorted(np.int32(low), "left")),
+            int(self._dense.searchsorted(np.int32(high), "left")),
+        )
+
+
+def stretches_of(places: Array) -> list[Span]:
+    """Ascending places as stretches without gaps."""
+    if not len(places):
+        return []
+    ends = np.flatnonzero(np.append(places[1:] != places[:-1] + 1, True))
+    first = places[np.append(0, ends[:-1] + 1)]
+    return list(zip(first.tolist(), (places[ends] + 1).tolist(), strict=True))
+
+
 class Genotypes:
     """Variants in order of place, and who carries them."""
 
@@ -494,36 +537,39 @@ class Genotypes:
         self.reference_words = Vocabulary(arrays, "variant.reference")
         self.alternate_words = Vocabulary(arrays, "variant.alternate")
         self.gene_words = Vocabulary(arrays, "variant.gene")
-        self._one, self._two = Sets(arrays, "variant.one", words), Sets(arrays, "variant.two", words)
-        self._gene_one, self._gene_two = Sets(arrays, "gene.one", words), Sets(arrays, "gene.two", words)
+        self._carriers = arrays["variant.carriers"]
+        self._one, self._two = Carriers(arrays, "variant.one"), Carriers(arrays, "variant.two")
+        self._gene_variants, self._gene_starts = arrays["gene.variants"], arrays["gene.starts"]
         self._words = words
         self._recent: Recent[Bits] = Recent(4096)
 
-    def _of(self, one: Sets, two: Sets, place: int, copies: int | None) -> BitMap:
-        if copies == 1:
-            return one.bitmap(place)
-        if copies == 2:
-            return two.bitmap(place)
-        found = one.bitmap(place)
-        found |= two.bitmap(place)
-        return found
+    def of_variants(self, stretches: Sequence[Span], copies: int | None) -> Bits:
+        """Who carries one of the variants in these stretches: one copy, two, or (None) at least one."""
+        sets = [self._one] if copies == 1 else [self._two] if copies == 2 else [self._one, self._two]
+        if sum(high - low for low, high in stretches) > FEW_VARIANTS:
+            return self._of_many(sets, stretches)
+        return self._recent.fetch((copies, *stretches), lambda: self._of_few(sets, stretches))
 
-    def of_variants(self, places: Sequence[int], copies: int | None) -> Bits:
-        """Who carries one of these variants: one copy, two, or (None) at least one."""
+    def _of_few(self, sets: Sequence[Carriers], stretches: Sequence[Span]) -> Bits:
+        parts = [each.ids(at) for each in sets for low, high in stretches for at in range(low, high)]
+        found = BitMap.union(
+            BitMap(), BitMap(), *(bitmap(self._carriers[part]) for part in parts if len(part))
+        )
+        return Bits.of(self._words, found)
 
-        def make() -> Bits:
-            parts = (self._of(self._one, self._two, place, copies) for place in places)
-            return Bits.of(self._words, BitMap.union(BitMap(), BitMap(), *parts))
-
-        if len(places) > 16:
-            return make()
-        return self._recent.fetch(("v", copies, *places), make)
+    def _of_many(self, sets: Sequence[Carriers], stretches: Sequence[Span]) -> Bits:
+        flags = np.zeros(len(self._carriers), np.bool_)
+        for each in sets:
+            for low, high in stretches:
+                each.mark(low, high, flags)
+        return Bits.of(self._words, bitmap(self._carriers[np.flatnonzero(flags)]))
 
     def of_gene(self, gene: int, copies: int | None) -> Bits:
-        return self._recent.fetch(
-            ("g", copies, gene),
-            lambda: Bits.of(self._words, self._of(self._gene_one, self._gene_two, gene, copies)),
-        )
+        return self.of_variants(self.in_gene(gene), copies)
+
+    def in_gene(self, gene: int) -> list[Span]:
+        """Where the variants of a gene lie."""
+        return stretches_of(self._gene_variants[self._gene_starts[gene] : self._gene_starts[gene + 1]])
 
     def chromosome_rows(self, chromosome: int) -> Span:
         # Codes are narrow, and a wider needle would make numpy copy the whole column.

@@ -227,7 +227,7 @@ class Planner:
             rows = genotypes.chromosome_rows(chromosome)
             low, high = genotypes.between(rows, criterion.position, criterion.position)
             places = [
-                at
+                (at, at + 1)
                 for at in range(low, high)
                 if genotypes.reference[at] == reference and genotypes.alternate[at] == alternate
             ]
@@ -238,19 +238,22 @@ class Planner:
         if criterion.chromosome is None and criterion.start is None and criterion.end is None:
             if gene is not None:
                 return genotypes.of_gene(gene, copies)
-            return genotypes.of_variants(range(len(genotypes.position)), copies)
+            return genotypes.of_variants([(0, len(genotypes.position))], copies)
         if criterion.chromosome is None:
             stretches = [genotypes.chromosome_rows(at) for at in range(len(genotypes.chromosome_words.words))]
         else:
             chromosome = genotypes.chromosome_words.find(criterion.chromosome)
             stretches = [] if chromosome is None else [genotypes.chromosome_rows(chromosome)]
-        places = [
-            at
-            for rows in stretches
-            for at in range(*genotypes.between(rows, criterion.start, criterion.end))
-            if gene is None or genotypes.gene[at] == gene
-        ]
-        return genotypes.of_variants(places, copies) if places else self.index.nobody
+        places = [genotypes.between(rows, criterion.start, criterion.end) for rows in stretches]
+        if gene is not None:
+            wanted = genotypes.in_gene(gene)
+            places = [
+                (max(low, start), min(high, end))
+                for low, high in places
+                for start, end in wanted
+                if max(low, start) < min(high, end)
+            ]
+        return genotypes.of_variants(places, copies)
 
     # --- records ---
 

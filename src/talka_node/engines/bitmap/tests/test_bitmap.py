@@ -52,6 +52,7 @@ from talka_query.nodes import (
     VariantIn,
     Window,
     Within,
+    Zygosity,
 )
 from talka_query.nodes import (
     Any as AnyOf,
@@ -414,6 +415,37 @@ def test_a_later_row_of_the_same_donor_or_variant_counts() -> None:
         asked(Variant("1", 10, "A", "T")), asked(Variant("1", 11, "A", "T")),
     )  # fmt: skip
     assert wholes == [2, 1, 0, 0, 1]
+
+
+def test_variants_of_any_frequency_alone_and_by_the_hundred() -> None:
+    rng = Random(8)
+    donors = [Donor(n) for n in range(300)]
+    records = Records(
+        donors=donors,
+        variants=[VariantRow(n, "12X"[n % 3], 10 * n, "A", "T", f"G{n % 7 % 5}") for n in range(200)],
+        genotypes=[
+            GenotypeRow(variant, donor, rng.choice((1, 2)))
+            for variant in range(200)
+            for donor in rng.sample(range(20, 300), rng.choice((0, 0, 1, 3, 30, 200)))
+        ],
+    )
+    patterns: list[Criterion] = [
+        VariantIn(),
+        VariantIn(chromosome="2"),
+        VariantIn(gene="G3"),
+        VariantIn(gene="none"),
+    ]
+    for zygosity in Zygosity:
+        patterns += [VariantIn("G0", "1", 200, 1500, zygosity), VariantIn(None, "X", 100, 800, zygosity)]
+        patterns += [Variant("12X"[n % 3], 10 * n, "A", "T", zygosity) for n in range(20)]
+    agree(records, *map(asked, patterns))
+
+
+def test_places_fall_into_stretches() -> None:
+    for places in ([], [3], [0, 1, 2], [0, 2, 3, 9]):
+        found = index.stretches_of(np.array(places, np.int32))
+        assert [at for low, high in found for at in range(low, high)] == places
+    assert index.stretches_of(np.array([0, 2, 3, 9], np.int32)) == [(0, 1), (2, 4), (9, 10)]
 
 
 def test_dates_and_values_that_fit_no_narrow_column() -> None:
