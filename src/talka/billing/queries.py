@@ -170,7 +170,7 @@ def vat_for(issuer: Issuer, customer: Customer, tariff: Tariff | None, on: date)
                 code="VATEX-EU-AE",
                 reason=_("Reverse charge: Directive 2006/112/EC, Article 196"),
             )
-    return Vat(VatCategory.STANDARD, dated.limit(VAT_RATE, on))
+    return Vat(VatCategory.STANDARD, sums.cents(dated.limit(VAT_RATE, on)))
 
 
 # ---------------------------------------------------------------- prices

@@ -24,15 +24,21 @@ CREDIT_NOTE = "381"
 SEPA_TRANSFER = "58"  # UNTDID 4461
 DISCOUNT = "95"  # UNTDID 5189
 OUTSIDE = "O"
-BY_MAIL = "EM"  # in the list of electronic address schemes: an e-mail address
 LATVIAN_REGISTER = "0218"
+# In the list of electronic address schemes: VAT numbers, which reach whoever gave no other address.
+BY_VAT_NUMBER = {
+    "AT": "9914", "BE": "9925", "BG": "9926", "CY": "9928", "CZ": "9929", "DE": "9930", "EE": "9931", "ES": "9920",
+    "FR": "9957", "GR": "9933", "HR": "9934", "HU": "9910", "IE": "9935", "LT": "9937", "LU": "9938", "LV": "9939",
+    "MT": "9943", "NL": "9944", "PL": "9945", "PT": "9946", "RO": "9947", "SE": "9955", "SI": "9949", "SK": "9950",
+}  # fmt: skip
 
 
 def address_of(party: Mapping[str, str]) -> tuple[str, str] | None:
-    """Scheme and address by which e-invoices reach a party: its own, else its e-mail; None where it has neither."""
+    """Scheme and address by which e-invoices reach a party: its own, else its VAT number; None where it has neither."""
     if party["endpoint"]:
         return party["endpoint_scheme"], party["endpoint"]
-    return (BY_MAIL, party["email"]) if party["email"] else None
+    scheme = BY_VAT_NUMBER.get(party["country"])
+    return (scheme, party["vat_number"]) if scheme and party["vat_number"] else None
 
 
 def write(invoice: Any, lines: Sequence[Any], taxes: Sequence[Tax]) -> bytes:

@@ -35,7 +35,13 @@ def rules() -> None:
     with acting():
         for code, starts, ends, value in RULES:
             DatedRule(
-                code=code, starts=starts, ends=ends, value=value, title_lv=code, law="Likums", certainty="verified"
+                code=code,
+                starts=starts,
+                ends=ends,
+                value=value,
+                title_lv=code,
+                law="Likums",
+                certainty="verified",
             ).save()
 
 
@@ -93,11 +99,11 @@ COSTS = (
 )
 # 60,000 over 1,500 hours and 2.50 each: 42.50 an hour
 RATES = (
-    {"price_class": "company", "amount": Decimal("60"), "basis": "market", "evidence": "Cenrādis, 2025"},
-    {"price_class": "start_up", "amount": Decimal("45"), "basis": "subsidised"},
-    {"price_class": "public_research", "amount": Decimal("30"), "basis": "subsidised"},
-    {"price_class": "own", "amount": Decimal("10"), "basis": "subsidised"},
-    {"price_class": "individual", "amount": Decimal("60"), "basis": "market", "evidence": "Cenrādis, 2025"},
+    {"price_class": "company", "amount": Decimal(60), "basis": "market", "evidence": "Cenrādis, 2025"},
+    {"price_class": "start_up", "amount": Decimal(45), "basis": "subsidised"},
+    {"price_class": "public_research", "amount": Decimal(30), "basis": "subsidised"},
+    {"price_class": "own", "amount": Decimal(10), "basis": "subsidised"},
+    {"price_class": "individual", "amount": Decimal(60), "basis": "market", "evidence": "Cenrādis, 2025"},
 )
 
 
