@@ -19,8 +19,9 @@ from typing import IO, cast
 
 import numpy as np
 
-BLOCK = 4 << 20
+BLOCK = 1 << 20
 PART = 192 << 20
+SAMPLES, SAMPLE = 64, 2048
 LONGEST_LINE = 16 << 20  # a resource with images inside; DuckDB holds a buffer of this size per thread
 
 
@@ -62,6 +63,11 @@ class Part:
         self._file.flush()
         self.blank, self._map = frozenset(self.first + at for at in empty), None
 
+    def samples(self) -> bytes:
+        """Some text from places all over the part, to guess from what is in it."""
+        places = range(0, max(self.size, 1), max(self.size // SAMPLES, SAMPLE))
+        return b"\n".join(os.pread(self._file.fileno(), SAMPLE, each) for each in places)
+
     def line(self, number: int) -> bytes:
         """One line without its end."""
         if self._map is None:
@@ -84,27 +90,30 @@ def _parts(source: BufferedReader, offset: int, line: int, size: int) -> Iterato
     rest = b""
     stop: Unreadable | None = None
     ended = False
-    while not ended:
-        file = _memory()
-        first, lines, written = line + 1, 0, 0
-        try:
+    # Both are used again and again: new memory costs as much as reading.
+    block, file = bytearray(BLOCK), _memory()
+    try:
+        while not ended:
+            first, lines, written = line + 1, 0, 0
+            file.seek(0)
             while written < size:
+                start = 0
                 try:
-                    block = source.read1(BLOCK)  # what there is: the lines before a cut are not lost
+                    end = source.readinto1(block)  # what there is: the lines before a cut are not lost
                 except (EOFError, OSError, zlib.error) as why:
                     stop = Unreadable(
                         line + lines + 1, f"the archive is damaged or cut off here ({why}); send it again"
                     )
-                    block = b""
-                if offset == 0 and not written and not rest and (plain := _without_mark(block)) is not block:
-                    offset, block = len(block) - len(plain), plain
-                if not block:
+                    end = 0
+                if offset == 0 and not written and not rest:
+                    offset = start = _mark(bytes(block[: min(end, 4)]))
+                if not end:
                     ended = True
                     # After damage, the line that was being read is not whole.
                     whole, cut, rest = b"" if stop else rest, 0, b""
                 else:
-                    cut = block.rfind(b"\n") + 1
-                    if len(rest) + (block.find(b"\n") if cut else len(block)) > LONGEST_LINE:
+                    cut = block.rfind(b"\n", start, end) + 1
+                    if len(rest) + ((block.find(b"\n", start) if cut else end) - start) > LONGEST_LINE:
                         stop = Unreadable(
                             line + lines + 1,
                             f"the line is longer than {LONGEST_LINE >> 20} MB, so nothing from here on was read: give"
@@ -113,10 +122,10 @@ def _parts(source: BufferedReader, offset: int, line: int, size: int) -> Iterato
                         ended, rest = True, b""
                         break
                     if not cut:
-                        rest += block
+                        rest += block[start:end]
                         continue
-                    whole, rest = rest, block[cut:]
-                for piece in (whole, memoryview(block)[:cut]):  # not joined: copying costs as much as reading
+                    whole, rest = rest, bytes(block[cut:end])
+                for piece in (whole, memoryview(block)[start:cut]):
                     lines += int(np.count_nonzero(np.frombuffer(piece, np.uint8) == 10)) if len(piece) else 0
                     offset += len(piece)
                     written += file.write(piece)
@@ -125,21 +134,23 @@ def _parts(source: BufferedReader, offset: int, line: int, size: int) -> Iterato
                     break
             if lines:
                 file.flush()
+                file.truncate(written)
                 line += lines
                 yield Part(f"/proc/self/fd/{file.fileno()}", first, lines, offset, written, file)
-        finally:
-            file.close()
+    finally:
+        file.close()
     if stop:
         raise stop
 
 
-def _without_mark(block: bytes) -> bytes:
-    if block.startswith(b"\xef\xbb\xbf"):
-        return block[3:]
+def _mark(begins: bytes) -> int:
+    """The length of a mark of UTF-8 at the beginning. Raises Unreadable if it is that of another encoding."""
+    if begins.startswith(b"\xef\xbb\xbf"):
+        return 3
     for mark, name in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"\x00\x00\xfe\xff", "UTF-32")):
-        if block.startswith(mark):
+        if begins.startswith(mark):
             raise Unreadable(1, f"the file is in {name}; save it as UTF-8")
-    return block
+    return 0
 
 
 def _memory() -> IO[bytes]:

@@ -7,7 +7,10 @@ and gives the reason. A row taken here must be the row that `fhir_plain` would h
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,40 +33,6 @@ from talka_node.importers.batch import (
 from talka_node.importers.fhir_plain import ATC, ICD10, LOINC
 
 LARGEST_BUNDLE = 256 << 20
-
-_CONCEPT = 'STRUCT(coding STRUCT("system" VARCHAR, code VARCHAR)[])'
-_REFERENCE = "STRUCT(reference VARCHAR)"
-_PERIOD = 'STRUCT("start" VARCHAR)'
-# What is looked at in a line; everything else in it is passed over unread.
-_SHAPE = {
-    "resourceType": "VARCHAR",
-    "id": "VARCHAR",
-    "status": "VARCHAR",
-    "subject": _REFERENCE,
-    "code": _CONCEPT,
-    "type": _CONCEPT,
-    "medicationCodeableConcept": _CONCEPT,
-    "verificationStatus": _CONCEPT,
-    "onsetDateTime": "VARCHAR",
-    "onsetPeriod": _PERIOD,
-    "recordedDate": "VARCHAR",
-    "effectiveDateTime": "VARCHAR",
-    "effectivePeriod": _PERIOD,
-    "performedDateTime": "VARCHAR",
-    "performedPeriod": _PERIOD,
-    "collection": f"STRUCT(collectedDateTime VARCHAR, collectedPeriod {_PERIOD})",
-    "valueQuantity": 'STRUCT("value" VARCHAR, comparator VARCHAR, unit VARCHAR, code VARCHAR)',
-    "valueCodeableConcept": "JSON",
-    "component": "JSON",
-    "container": 'STRUCT(specimenQuantity STRUCT("value" VARCHAR, unit VARCHAR, code VARCHAR))[]',
-    "extension": f'STRUCT(url VARCHAR, valueIdentifier STRUCT("value" VARCHAR), valueReference {_REFERENCE})[]',
-    "processing": f"STRUCT(extension STRUCT(url VARCHAR, valueCodeableConcept {_CONCEPT})[])[]",
-    "gender": "VARCHAR",
-    "birthDate": "VARCHAR",
-    "deceasedDateTime": "VARCHAR",
-    "identifier": f'STRUCT("system" VARCHAR, "value" VARCHAR, type {_CONCEPT})[]',
-    "address": "STRUCT(state VARCHAR, district VARCHAR)[]",
-}
 
 
 def lines(job: Job, place: Path, offset: int, line: int) -> Iterator[Batch]:
@@ -164,38 +133,210 @@ def _read(job: Job, batch: Batch, line: int, resource: Any, told: list[tuple[int
 # --- by the million -----------------------------------------------------------------------------------------
 
 # SQL over the fields of a line. What could be a personal code is left to the plain reader, which can tell.
-_CODE_LIKE = r"\d{6}.?.?.?\d{5}"
-_CODING = "coalesce(code.coding[1].{0}, type.coding[1].{0}, medicationCodeableConcept.coding[1].{0})"
-_DAY = (
-    'coalesce(onsetDateTime, onsetPeriod."start", recordedDate, effectiveDateTime, effectivePeriod."start",'
-    ' performedDateTime, performedPeriod."start", collection.collectedDateTime, collection.collectedPeriod."start",'
-    " birthDate)"
-)
-_TEMPERATURE = "miabis-sample-storage-temperature-extension"
-_SERIES = "miabis-sample-collection-extension"
-_OWNER = "regexp_replace(extension[{0}].valueReference.reference, '^Organization/', '')"
-_SECRET = 'identifier[{0}]."system" IN ({1}) OR identifier[{0}].type.coding[1].code IN ({2})'
+# So is an object or list where text should be, which DuckDB reads as text.
+_ODD = r"\d{6}.?.?.?\d{5}|^[{\[]"
+_CONCEPT = 'STRUCT(coding STRUCT("system" VARCHAR, code VARCHAR)[])'
+_CODES = "STRUCT(coding STRUCT(code VARCHAR)[])"
+_REFERENCE = "STRUCT(reference VARCHAR)"
+_PERIOD = 'STRUCT("start" VARCHAR)'
+# What is looked at in a line of any kind; everything else in it is passed over unread.
+_SHAPE = {"resourceType": "VARCHAR", "id": "VARCHAR", "status": "VARCHAR", "subject": _REFERENCE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Resources of one kind that are common enough to be read as columns, by SQL over the fields in `shape`.
+
+    `concept` is the field that says what was found, `day` says when, `more` are further columns of `raw`. A line that
+    fits `rule` is a row of `table`, with `columns`.
+    """
+
+    table: str
+    shape: dict[str, str]
+    concept: str
+    day: str
+    rule: str
+    columns: str
+    more: dict[str, str] = field(default_factory=dict)
+
+
+def _kinds(job: Job) -> dict[str, _Kind]:
+    settings = job.settings
+    systems, types = _list(settings.code_systems), _list(PERSONAL_CODE_TYPES)
+    secret = 'identifier[{0}]."system" IN ({1}) OR identifier[{0}].type.coding[1].code IN ({2})'
+    names, holders = (f"[{_texts(each)}]::VARCHAR[]" for each in (job.collections, job.collections.values()))
+    stored = "ends_with(processing[1].extension[1].url, 'miabis-sample-storage-temperature-extension')"
+    pieces = (
+        'CASE WHEN each.specimenQuantity."value" IS NULL OR each.specimenQuantity.unit IS NOT NULL'
+        " OR each.specimenQuantity.code IS NOT NULL THEN 1"
+        " WHEN regexp_matches(each.specimenQuantity.\"value\", '^[0-9]{1,6}$')"
+        ' THEN each.specimenQuantity."value"::INTEGER ELSE -1000000000 END'
+    )
+
+    def extension(end: str, says: str) -> str:
+        """What one of the first two extensions says, by the end of its URL."""
+        cases = (
+            f"WHEN ends_with(extension[{n}].url, '{end}') THEN {says.format(f'extension[{n}]')}"
+            for n in (1, 2)
+        )
+        return f"CASE {' '.join(cases)} END"
+
+    return {
+        "Patient": _Kind(
+            "donors",
+            {
+                "gender": "VARCHAR",
+                "birthDate": "VARCHAR",
+                "deceasedDateTime": "VARCHAR",
+                "identifier": f'STRUCT("system" VARCHAR, "value" VARCHAR, type {_CODES})[]',
+                "address": "STRUCT(state VARCHAR, district VARCHAR)[]",
+            },
+            concept="",
+            day="birthDate",
+            rule="sex IN ('female', 'male', 'other', 'unknown')"
+            f" AND {_to_the_day('deceasedDateTime', 'died', settings.today)}"
+            ' AND ("on" IS NULL OR died IS NULL OR died >= "on")'
+            f" AND (region IS NULL OR NOT regexp_matches(region, '{_ODD}'))"
+            " AND coalesce(len(identifier) <= 2, true) AND coalesce(len(identifier[1].type.coding) <= 1, true)"
+            " AND coalesce(len(identifier[2].type.coding) <= 1, true)",
+            columns="""sex, "on" AS born, CASE WHEN "on" IS NOT NULL THEN 'D' END AS born_known, died, region""",
+            more={
+                "sex": "coalesce(nullif(gender, ''), 'unknown')",
+                "died": "try_cast(left(deceasedDateTime, 10) AS DATE)",
+                "region": "coalesce(nullif(address[1].state, ''), nullif(address[1].district, ''))",
+                "secret": f'CASE WHEN {secret.format(1, systems, types)} THEN identifier[1]."value"'
+                f' WHEN {secret.format(2, systems, types)} THEN identifier[2]."value" END',
+            },
+        ),
+        "Condition": _Kind(
+            "diagnoses",
+            {
+                "code": _CONCEPT,
+                "verificationStatus": _CODES,
+                "onsetDateTime": "VARCHAR",
+                "onsetPeriod": _PERIOD,
+                "recordedDate": "VARCHAR",
+            },
+            concept="code",
+            day='coalesce(onsetDateTime, onsetPeriod."start", recordedDate)',
+            rule=f"system = '{ICD10}' AND coalesce(verificationStatus.coding[1].code, 'confirmed') = 'confirmed'"
+            " AND regexp_matches(concept, '^[A-Z][0-9][0-9](\\.[0-9]{1,2})?$')",
+            columns='concept AS code, "on"',
+        ),
+        "Observation": _Kind(
+            "measurements",
+            {
+                "code": _CONCEPT,
+                "effectiveDateTime": "VARCHAR",
+                "effectivePeriod": _PERIOD,
+                "effectiveInstant": "VARCHAR",
+                "valueQuantity": 'STRUCT("value" VARCHAR, comparator VARCHAR, unit VARCHAR, code VARCHAR)',
+                "valueCodeableConcept": "JSON",
+                "component": "JSON",
+            },
+            concept="code",
+            day='coalesce(effectiveDateTime, effectivePeriod."start", effectiveInstant)',
+            rule=f"system = '{LOINC}' AND concept <> '' AND valueCodeableConcept IS NULL AND component IS NULL"
+            # Why there is no number is for the plain reader to see.
+            f" AND regexp_full_match(valueQuantity.\"value\", '{fhir_plain.NUMBER}') AND number IS NOT NULL"
+            " AND valueQuantity.comparator IS NULL",
+            columns="""concept AS code,
+                CASE WHEN times = 1 AND over = 1 AND before = 0 AND after = 0 THEN number
+                    ELSE format('{:.12g}', (number + before) * times / over + after)::DOUBLE END AS value, "on\"""",
+            more={
+                "number": 'try_cast(valueQuantity."value" AS DOUBLE)',
+                "unit": "coalesce(valueQuantity.code, valueQuantity.unit, '')",
+            },
+        ),
+        "Specimen": _Kind(
+            "specimens",
+            {
+                "type": _CONCEPT,
+                "collection": f"STRUCT(collectedDateTime VARCHAR, collectedPeriod {_PERIOD})",
+                "extension": 'STRUCT(url VARCHAR, valueIdentifier STRUCT("value" VARCHAR),'
+                f" valueReference {_REFERENCE})[]",
+                "processing": f"STRUCT(extension STRUCT(url VARCHAR, valueCodeableConcept {_CODES})[])[]",
+                "container": 'STRUCT(specimenQuantity STRUCT("value" VARCHAR, unit VARCHAR, code VARCHAR))[]',
+            },
+            concept="type",
+            day='coalesce(collection.collectedDateTime, collection.collectedPeriod."start")',
+            rule="(system IS NULL OR contains(system, 'miabis')) AND concept <> '' AND biobank <> ''"
+            f" AND (temperature IS NULL OR {_is('temperature', samples.TEMPERATURES)}) AND pieces >= 0"
+            f" AND NOT regexp_matches(concat(biobank, ' ', series), '{_ODD}')"
+            " AND coalesce(len(extension) <= 2, true) AND coalesce(extension[1].url <> extension[2].url, true)"
+            " AND coalesce(len(processing) <= 1 AND len(processing[1].extension) <= 1, true)"
+            " AND coalesce(len(processing[1].extension[1].valueCodeableConcept.coding) <= 1, true)",
+            columns=f"""'{_quoted(settings.prefix)}' || id AS specimen, biobank, series AS collection,
+                concept AS type, "on" AS collected, temperature, pieces AS aliquots""",
+            more={
+                "series": extension("miabis-sample-collection-extension", '{}.valueIdentifier."value"'),
+                "biobank": "coalesce("
+                + extension("/Custodian", "regexp_replace({}.valueReference.reference, '^Organization/', '')")
+                + f", map({names}, {holders})[series]"
+                + (f", '{_quoted(settings.biobank)}'" if settings.biobank else "")
+                + ", CASE WHEN contains(series, ':collection:') THEN split_part(series, ':collection:', 1) END)",
+                "temperature": f"CASE WHEN {stored}"
+                " THEN coalesce(processing[1].extension[1].valueCodeableConcept.coding[1].code, '') END",
+                "pieces": "CASE WHEN status <> 'available' THEN 0 WHEN coalesce(len(container), 0) = 0 THEN 1"
+                f" ELSE list_sum(list_transform(container, each -> {pieces}))::INTEGER END",
+            },
+        ),
+        "MedicationStatement": _Kind(
+            "medications",
+            {
+                "medicationCodeableConcept": _CONCEPT,
+                "effectiveDateTime": "VARCHAR",
+                "effectivePeriod": _PERIOD,
+            },
+            concept="medicationCodeableConcept",
+            day='coalesce(effectiveDateTime, effectivePeriod."start")',
+            rule=f"system = '{ATC}' AND regexp_matches(concept, '^[A-Z][0-9][0-9][A-Z][A-Z][0-9][0-9]$')",
+            columns='concept AS code, "on"',
+        ),
+        "Procedure": _Kind(
+            "procedures",
+            {"code": _CONCEPT, "performedDateTime": "VARCHAR", "performedPeriod": _PERIOD},
+            concept="code",
+            day='coalesce(performedDateTime, performedPeriod."start")',
+            rule=f"concept <> '' AND length(concept) <= 64 AND NOT regexp_matches(concept, '{_ODD}')",
+            columns='concept AS code, "on"',
+        ),
+    }
+
+
+def _to_the_day(text: str, day: str, today: date) -> str:
+    """SQL: no date, or one given to the day, with a time after it or not, which DuckDB read as it is written."""
+    return (
+        f"({text} IS NULL OR ({day}::VARCHAR = left({text}, 10) AND {day} BETWEEN DATE '1850-01-01' AND DATE '{today}'"
+        f" AND (length({text}) = 10 OR regexp_matches({text}[11:], '^[T ].*$'))))"
+    )
 
 
 def _part(job: Job, part: feed.Part) -> Batch:
     """A part of NDJSON. Column by column; the lines that no rule takes are read again in plain Python."""
     batch = Batch(part.first, part.lines, part.end)
-    trusted = _scan(job, part) == part.lines
+    every = _kinds(job)
+    kinds = _seen(part, every)
+    trusted = _scan(job, part, kinds) == part.lines
     if not trusted:
         part.mend()
-        if not (trusted := _scan(job, part) == part.lines):
-            job.link.execute("DELETE FROM raw")
+        trusted = _scan(job, part, kinds) == part.lines
+    if trusted and len(kinds) < len(every) and _missed(job, every):
+        kinds = every
+        _scan(job, part, kinds)
+    if not trusted:
+        job.link.execute("DELETE FROM raw")
     _lists(job)
-    _patients(job, batch)
-    _units(job)
+    _patients(job, batch, kinds)
+    _units(job, kinds)
     _people(job)
     prefix = _quoted(job.settings.prefix)
-    for table, (kind, columns) in _TABLES.items():
-        rows = f"(SELECT * FROM raw WHERE fit = '{table}') JOIN people USING (person)"
-        if table == "measurements":
-            rows += " LEFT JOIN conversions USING (code, unit)"
-        batch.selects[table] = [
-            f"SELECT '{prefix}{kind}/' || id AS source, donor, {columns.format(prefix=prefix)}, line FROM {rows}"
+    for kind, about in kinds.items():
+        rows = f"(SELECT * FROM raw WHERE fit = '{about.table}') JOIN people USING (person)"
+        if about.table == "measurements":
+            rows += " LEFT JOIN conversions USING (concept, unit)"
+        batch.selects[about.table] = [
+            f"SELECT '{prefix}{kind}/' || id AS source, donor, {about.columns}, line FROM {rows}"
         ]
     unused = job.link.execute("SELECT kind, count(*) FROM raw WHERE fit = 'unused' GROUP BY kind").fetchall()
     batch.unused.update(dict(unused))
@@ -203,126 +344,65 @@ def _part(job: Job, part: feed.Part) -> Batch:
     return batch
 
 
-_CONVERTED = """CASE WHEN times = 1 AND over = 1 AND before = 0 AND after = 0 THEN value
-    ELSE format('{{:.12g}}', (value + before) * times / over + after)::DOUBLE END"""
-# Table → the kind of resource, and what stands in its columns.
-_TABLES = {
-    "donors": (
-        "Patient",
-        'sex, "on" AS born, CASE WHEN "on" IS NOT NULL THEN \'D\' END AS born_known, died, region',
-    ),
-    "diagnoses": ("Condition", 'code, "on"'),
-    "medications": ("MedicationStatement", 'code, "on"'),
-    "procedures": ("Procedure", 'code, "on"'),
-    "measurements": ("Observation", f'code, {_CONVERTED} AS value, "on"'),
-    "specimens": (
-        "Specimen",
-        """'{prefix}' || id AS specimen, biobank, series AS collection, code AS type, "on" AS collected, temperature,
-        aliquots""",
-    ),
-}
+def _seen(part: feed.Part, every: dict[str, _Kind]) -> dict[str, _Kind]:
+    """The kinds met at some places of the part. Most files hold one kind, and fields that are not looked for cost
+    nothing."""
+    found = set(re.findall(rb'"resourceType"\s*:\s*"(\w+)"', part.samples()))
+    return {kind: about for kind, about in every.items() if kind.encode() in found}
 
 
-def _scan(job: Job, part: feed.Part) -> int:
+def _missed(job: Job, every: dict[str, _Kind]) -> bool:
+    """Whether so many lines are of a kind that was not looked for, that it pays to look again."""
+    found = job.link.execute(
+        f"SELECT count(*) FILTER (fit IS NULL AND kind IN ({_list(every)})) * 20 > count(*) FROM raw"
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _scan(job: Job, part: feed.Part, kinds: dict[str, _Kind]) -> int:
     """Read the part into the table `raw`, a row per line; how many. `fit`: the table that a line is a row of."""
-    settings = job.settings
-    shape = ", ".join(f"{name}: '{kind}'" for name, kind in _SHAPE.items())
-    systems, types = _list(settings.code_systems), _list(PERSONAL_CODE_TYPES)
-    names, holders = (f"[{_texts(each)}]::VARCHAR[]" for each in (job.collections, job.collections.values()))
-    owners = f"map({names}, {holders})"
-    biobank = f"'{_quoted(settings.biobank)}'" if settings.biobank else "NULL"
-    dated = (
-        "({0} IS NULL OR regexp_matches({0}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ].*)?$')"
-        f" AND try_cast({{0}}[:10] AS DATE) BETWEEN DATE '1850-01-01' AND DATE '{settings.today}')"
-    )
-    pieces = (
-        'CASE WHEN each.specimenQuantity."value" IS NULL OR each.specimenQuantity.unit IS NOT NULL'
-        " OR each.specimenQuantity.code IS NOT NULL THEN 1"
-        " WHEN regexp_matches(each.specimenQuantity.\"value\", '^[0-9]{1,6}$')"
-        ' THEN each.specimenQuantity."value"::INTEGER ELSE -1000000000 END'
-    )
-    rules = {
-        "donors": (
-            f"kind = 'Patient' AND sex IN ('female', 'male', 'other', 'unknown') AND {dated.format('died_on')}"
-            " AND (day IS NULL OR died_on IS NULL OR died_on[:10] >= day[:10])"
-            f" AND (region IS NULL OR NOT regexp_matches(region, '{_CODE_LIKE}')) AND short"
-        ),
-        "diagnoses": (
-            f"kind = 'Condition' AND system = '{ICD10}' AND (verified IS NULL OR verified = 'confirmed')"
-            " AND regexp_matches(code, '^[A-Z][0-9][0-9](\\.[0-9]{1,2})?$')"
-        ),
-        "measurements": (
-            f"kind = 'Observation' AND system = '{LOINC}' AND code <> '' AND NOT rich"
-            " AND value IS NOT NULL"  # why there is no number is for the plain reader to see
-        ),
-        "specimens": (
-            "kind = 'Specimen' AND (system IS NULL OR contains(system, 'miabis')) AND code <> '' AND biobank <> ''"
-            f" AND (NOT stored OR {_is('temperature', samples.TEMPERATURES)}) AND short AND pieces >= 0"
-            f" AND NOT regexp_matches(concat(biobank, ' ', series), '{_CODE_LIKE}')"
-        ),
-        "medications": (
-            f"kind = 'MedicationStatement' AND system = '{ATC}'"
-            " AND regexp_matches(code, '^[A-Z][0-9][0-9][A-Z][A-Z][0-9][0-9]$')"
-        ),
-        "procedures": (
-            "kind = 'Procedure' AND code <> '' AND length(code) <= 64"
-            f" AND NOT regexp_matches(code, '{_CODE_LIKE}')"
-        ),
+    shape = dict(_SHAPE)
+    for about in kinds.values():
+        shape |= about.shape
+
+    def by_kind(expressions: dict[str, str], otherwise: str = "NULL::VARCHAR") -> str:
+        """SQL: for each kind the expression, worked out only for the lines of that kind."""
+        cases = " ".join(f"WHEN '{kind}' THEN {each}" for kind, each in expressions.items())
+        return f"CASE kind {cases} ELSE {otherwise} END" if cases else otherwise
+
+    concept = {kind: f"{about.concept}.coding[1].code" for kind, about in kinds.items() if about.concept}
+    system = {kind: f'{about.concept}.coding[1]."system"' for kind, about in kinds.items() if about.concept}
+    status = {kind: _is("status", fit) for kind, fit in fhir_plain.FACTS.items() if kind in kinds}
+    more = {
+        name: by_kind({kind: each}, "NULL")
+        for kind, about in kinds.items()
+        for name, each in about.more.items()
     }
+    listed = "".join(f", {each} AS {name}" for name, each in more.items())
+    dated = _to_the_day("day", '"on"', job.settings.today)
     common = (
-        f"regexp_matches(id, '^[A-Za-z0-9\\-.]{{1,64}}$') AND NOT regexp_matches(id, '\\d{{6}}-?\\d{{5}}')"
-        f" AND regexp_matches(person, '^Patient/[A-Za-z0-9\\-.]{{1,64}}$') AND {dated.format('day')}"
-        " AND (status IS NULL OR CASE kind "
-        + " ".join(f"WHEN '{kind}' THEN {_is('status', fit)}" for kind, fit in fhir_plain.FACTS.items())
-        + " ELSE true END)"
+        "regexp_matches(id, '^[A-Za-z0-9\\-.]{1,64}$')"
+        " AND (length(id) < 11 OR NOT regexp_matches(id, '\\d{6}-?\\d{5}'))"
+        " AND regexp_matches(person, '^Patient/[A-Za-z0-9\\-.]{1,64}$')"
+        f" AND {dated}"
+        f" AND (status IS NULL OR {by_kind(status, 'true')})"
     )
-    fit = " ".join(f"WHEN {rule} THEN '{table}'" for table, rule in rules.items())
+    fit = by_kind({kind: f"CASE WHEN {about.rule} THEN '{about.table}' END" for kind, about in kinds.items()})
     found = job.link.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE raw AS
-        SELECT line, kind, id, person, code, try_cast(day[:10] AS DATE) AS "on",
-            CASE WHEN comparator IS NULL THEN value END AS value, unit,
-            biobank, series, temperature, CASE WHEN coalesce(status, 'available') = 'available' THEN pieces ELSE 0 END
-                AS aliquots,
-            sex, try_cast(died_on[:10] AS DATE) AS died, region, secret,
-            CASE WHEN {common} THEN CASE {fit} END END AS fit
+        SELECT line, kind, id, person, concept, "on"{"".join(f", {name}" for name in more)},
+            CASE WHEN {common} THEN {fit} END AS fit
         FROM (
-            SELECT *, try_cast(number AS DOUBLE) AS value, CASE kind WHEN 'Specimen' THEN coalesce(custodian,
-                {owners}[series], {biobank},
-                CASE WHEN contains(series, ':collection:') THEN split_part(series, ':collection:', 1) END) END
-                AS biobank
+            SELECT *, try_cast(left(day, 10) AS DATE) AS "on"{listed}
             FROM (
-                SELECT
-                    {part.first - 1} + row_number() OVER () AS line, resourceType AS kind, id, status,
-                    CASE WHEN resourceType = 'Patient' THEN 'Patient/' || id ELSE subject.reference END AS person,
-                    {_CODING.format('"system"')} AS system, {_CODING.format("code")} AS code,
-                    verificationStatus.coding[1].code AS verified,
-                    {_DAY} AS day, deceasedDateTime AS died_on,
-                    valueQuantity."value" AS number, valueQuantity.comparator AS comparator,
-                    coalesce(valueQuantity.code, valueQuantity.unit, '') AS unit,
-                    valueCodeableConcept IS NOT NULL OR component IS NOT NULL AS rich,
-                    CASE WHEN ends_with(extension[1].url, '{_SERIES}') THEN extension[1].valueIdentifier."value"
-                        WHEN ends_with(extension[2].url, '{_SERIES}') THEN extension[2].valueIdentifier."value" END
-                        AS series,
-                    CASE WHEN ends_with(extension[1].url, '/Custodian') THEN {_OWNER.format(1)}
-                        WHEN ends_with(extension[2].url, '/Custodian') THEN {_OWNER.format(2)} END AS custodian,
-                    CASE WHEN ends_with(processing[1].extension[1].url, '{_TEMPERATURE}')
-                        THEN processing[1].extension[1].valueCodeableConcept.coding[1].code END AS temperature,
-                    coalesce(ends_with(processing[1].extension[1].url, '{_TEMPERATURE}'), false) AS stored,
-                    coalesce(len(extension) <= 2, true) AND coalesce(extension[1].url <> extension[2].url, true)
-                        AND coalesce(len(processing) <= 1 AND len(processing[1].extension) <= 1, true)
-                        AND coalesce(len(processing[1].extension[1].valueCodeableConcept.coding) <= 1, true)
-                        AND coalesce(len(identifier) <= 2, true)
-                        AND coalesce(len(identifier[1].type.coding) <= 1, true)
-                        AND coalesce(len(identifier[2].type.coding) <= 1, true) AS short,
-                    CASE WHEN coalesce(len(container), 0) = 0 THEN 1
-                        ELSE list_sum(list_transform(container, each -> {pieces}))::INTEGER END AS pieces,
-                    coalesce(nullif(gender, ''), 'unknown') AS sex,
-                    coalesce(nullif(address[1].state, ''), nullif(address[1].district, '')) AS region,
-                    CASE WHEN {_SECRET.format(1, systems, types)} THEN identifier[1]."value"
-                        WHEN {_SECRET.format(2, systems, types)} THEN identifier[2]."value" END AS secret
-                FROM read_json('{part.path}', format = 'newline_delimited', columns = {{{shape}}}, ignore_errors = true,
-                    maximum_object_size = {feed.LONGEST_LINE + 1024})
+                SELECT *, {part.first - 1} + row_number() OVER () AS line, resourceType AS kind,
+                    CASE kind WHEN 'Patient' THEN 'Patient/' || id ELSE subject.reference END AS person,
+                    {by_kind({kind: about.day for kind, about in kinds.items()})} AS day,
+                    {by_kind(concept)} AS concept, {by_kind(system)} AS system
+                FROM read_json('{part.path}', format = 'newline_delimited', columns = {{{
+            ", ".join(f"{name}: '{kind}'" for name, kind in shape.items())
+        }}}, ignore_errors = true, maximum_object_size = {feed.LONGEST_LINE + 1024})
             )
         )
         """
@@ -334,7 +414,7 @@ def _lists(job: Job) -> None:
     """What depends on long lists of codes is judged by distinct code, not by row."""
     for column, had, known, becomes in (
         ("kind", "fit IS NULL", fhir_plain.UNUSED, "'unused'"),
-        ("code", "fit = 'specimens'", samples.BY_CODE, "NULL"),
+        ("concept", "fit = 'specimens'", samples.BY_CODE, "NULL"),
     ):
         found = {
             text for (text,) in job.link.execute(f"SELECT DISTINCT {column} FROM raw WHERE {had}").fetchall()
@@ -344,12 +424,14 @@ def _lists(job: Job) -> None:
             job.link.execute(f"UPDATE raw SET fit = {becomes} WHERE {had} AND {column} IN ({_list(changed)})")
 
 
-def _patients(job: Job, batch: Batch) -> None:
+def _patients(job: Job, batch: Batch, kinds: dict[str, _Kind]) -> None:
     """Link Patients who have a personal code. The codes pass through memory to the resolver, and go nowhere else."""
+    job.link.execute("CREATE TEMP TABLE IF NOT EXISTS people (person VARCHAR, donor INTEGER)")
+    if "Patient" not in kinds:
+        return
     coded = job.link.execute(
         "SELECT line, person, secret FROM raw WHERE fit = 'donors' AND secret IS NOT NULL ORDER BY line"
     ).fetchall()
-    job.link.execute("CREATE TEMP TABLE IF NOT EXISTS people (person VARCHAR, donor INTEGER)")
     if not coded:
         return
     persons = [(person.removeprefix("Patient/"), secret) for _, person, secret in coded]
@@ -365,16 +447,20 @@ def _patients(job: Job, batch: Batch) -> None:
     job.link.execute("DELETE FROM people WHERE person IN (SELECT person FROM raw WHERE secret IS NOT NULL)")
 
 
-def _units(job: Job) -> None:
+def _units(job: Job, kinds: dict[str, _Kind]) -> None:
     """Judge each pair of code and unit once; rows of a pair that does not go together are left to the plain reader."""
+    if "Observation" not in kinds:
+        return
     pairs = job.link.execute(
-        "SELECT code, unit, min(line) AS first FROM raw WHERE fit = 'measurements' AND value IS NOT NULL"
+        "SELECT concept, unit, min(line) AS first FROM raw WHERE fit = 'measurements' "
         " GROUP BY ALL ORDER BY first"
     ).fetchall()
     known: list[tuple[str, str, float, float, float, float]] = []
     wrong: list[tuple[str, str]] = []
     for code, unit, _ in pairs:
         try:
+            if code.startswith(("{", "[")):
+                raise BadUnit
             found = job.kept.conversion(code, unit)
         except BadUnit:
             wrong.append((code, unit))
@@ -382,15 +468,14 @@ def _units(job: Job) -> None:
             known.append((code, unit, found.times, found.over, found.before, found.after))
     columns = [list(column) for column in zip(*known, strict=True)] or [[] for _ in range(6)]
     job.link.execute(
-        "CREATE OR REPLACE TEMP TABLE conversions AS SELECT unnest(?::VARCHAR[]) AS code, unnest(?::VARCHAR[]) AS unit,"
-        " unnest(?::DOUBLE[]) AS times, unnest(?::DOUBLE[]) AS over, unnest(?::DOUBLE[]) AS before,"
-        " unnest(?::DOUBLE[]) AS after",
+        "CREATE OR REPLACE TEMP TABLE conversions AS SELECT unnest(?::VARCHAR[]) AS concept,"
+        " unnest(?::VARCHAR[]) AS unit, unnest(?::DOUBLE[]) AS times, unnest(?::DOUBLE[]) AS over,"
+        " unnest(?::DOUBLE[]) AS before, unnest(?::DOUBLE[]) AS after",
         columns,
     )
     for code, unit in wrong:
         job.link.execute(
-            "UPDATE raw SET fit = NULL WHERE fit = 'measurements' AND value IS NOT NULL AND code = ? AND"
-            " unit = ?",
+            "UPDATE raw SET fit = NULL WHERE fit = 'measurements'  AND concept = ? AND unit = ?",
             [code, unit],
         )
 

@@ -22,6 +22,7 @@ ATC = "http://www.whocc.no/atc"
 ICD10 = "http://hl7.org/fhir/sid/icd-10"
 MEMBER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Group.member.entity"
 
+NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"  # as JSON writes it; as text it is one, too
 SEXES = ("female", "male", "other", "unknown")
 ENTERED_IN_ERROR = "entered-in-error"
 # Statuses under which a resource tells a fact; under the others it tells that there is none (any more).
@@ -67,12 +68,12 @@ def read(resource: Any, job: Job) -> list[Row | Told]:
         raise Refuse(
             "shape", f"resourceType {kind[:40]!r} is not one that a node reads: {', '.join(READERS)}"
         )
-    identity = resource.get("id")
-    if not isinstance(identity, str) or not re.fullmatch(r"[A-Za-z0-9\-.]{1,64}", identity):
+    identity = _scalar(resource.get("id"))
+    if identity is None or not re.fullmatch(r"[A-Za-z0-9\-.]{1,64}", identity):
         raise Refuse("id", "id is missing or not 1 to 64 of A-Z a-z 0-9 - . : rows are told apart by it")
     source = f"{job.settings.prefix}{kind}/{job.safe(identity)}"
     try:
-        return list(reader(resource, source, job))
+        return list(reader({**resource, "id": identity}, source, job))
     except (AttributeError, TypeError, KeyError) as why:
         # A list where an object should be, or the other way round.
         raise Refuse("shape", f"the resource is not shaped as FHIR R4 says ({why})") from None
@@ -81,13 +82,21 @@ def read(resource: Any, job: Job) -> list[Row | Told]:
 # --- parts of resources ------------------------------------------------------------------------------------
 
 
+def _scalar(found: Any) -> str | None:
+    """Text; of a number or truth what JSON writes for it, as the fast reader sees it."""
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return str(found) if isinstance(found, str | int | float) else None
+
+
 def _text(holder: dict[str, Any], name: str) -> str | None:
     found = holder.get(name)
     if found is None or found == "":
         return None
-    if not isinstance(found, str):
+    text = _scalar(found)
+    if text is None:
         raise Refuse("shape", f"{name} must be text")
-    return found
+    return text
 
 
 def _objects(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -123,8 +132,9 @@ def _codings(concept: Any) -> list[dict[str, Any]]:
 def _coded(concept: Any, systems: tuple[str, ...]) -> str | None:
     """The first code of one of the systems."""
     for coding in _codings(concept):
-        if coding.get("system") in systems and isinstance(coding.get("code"), str):
-            return str(coding["code"])
+        code = _scalar(coding.get("code"))
+        if coding.get("system") in systems and code is not None:
+            return code
     return None
 
 
@@ -135,9 +145,10 @@ def _day(resource: dict[str, Any], job: Job, *names: str) -> date | None:
         if isinstance(found, dict):
             found, name = _text(found, "start"), f"{name}.start"
         if found:
-            if not isinstance(found, str):
+            text = _scalar(found)
+            if text is None:
                 raise Refuse("date", f"{name}: a date is text, as in YYYY-MM-DD")
-            return day(found, job.settings.today, name)[0]
+            return day(text, job.settings.today, name)[0]
     return None
 
 
@@ -292,17 +303,13 @@ def _aliquots(containers: list[dict[str, Any]]) -> int:
     pieces = 0
     for container in containers:
         quantity = _object(container, "specimenQuantity")
-        value = quantity.get("value")
+        value = _scalar(quantity.get("value"))
         bare = not quantity.get("unit") and not quantity.get("code")
-        if (
-            value is not None
-            and bare
-            and (not isinstance(value, int) or isinstance(value, bool) or value < 0)
-        ):
+        if value is not None and bare and not re.fullmatch("[0-9]{1,6}", value):
             raise Refuse(
                 "value", "specimenQuantity.value without a unit counts pieces: it must be a whole number"
             )
-        pieces += value if value is not None and bare else 1
+        pieces += int(value) if value is not None and bare else 1
     return pieces
 
 
@@ -340,11 +347,12 @@ def _value(part: dict[str, Any], code: str, job: Job) -> float | None:
     value = quantity.get("value")
     if value is None or quantity.get("comparator"):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    number = _scalar(value)
+    if number is None or not re.fullmatch(NUMBER, number):
         raise Refuse("value", "valueQuantity.value must be a number")
     unit = _text(quantity, "code") or _text(quantity, "unit")
     try:
-        return job.kept.conversion(code, unit)(float(value))
+        return job.kept.conversion(code, unit)(float(number))
     except BadUnit as why:
         raise Refuse("unit", str(why)) from None
 
@@ -353,7 +361,8 @@ def _procedure(resource: dict[str, Any], source: str, job: Job) -> Iterator[Row]
     _status(resource, source)
     person = _person(resource, "subject")
     code = next(
-        (each["code"] for each in _codings(resource.get("code")) if isinstance(each.get("code"), str)), None
+        (code for each in _codings(resource.get("code")) if (code := _scalar(each.get("code"))) is not None),
+        None,
     )
     if not code or len(code) > 64:
         raise Refuse("code", "code.coding has no code: a procedure is kept by it")

@@ -16,7 +16,7 @@ from talka_node.codes.units import Kept
 from talka_node.consent.decision import By
 from talka_node.consent.history import Event, Kind
 from talka_node.consent.log import Entry
-from talka_node.importers import Manifest, fhir_plain, import_files
+from talka_node.importers import Manifest, feed, fhir, fhir_plain, import_files
 from talka_node.importers.batch import Gone, Job, Refuse, Row, Settings, Unused
 from talka_node.importers.people import LocalResolver
 from talka_node.importers.tests.make import coded, condition, consent, ndjson, observation, patient, specimen
@@ -407,7 +407,8 @@ def test_ids_that_hold_personal_codes_are_kept_as_hashes(node: Path) -> None:
 
 ANY: list[Any] = [
     None, "", "x", "mg/dL", "1960-02-29", "1960-02", "1960-02-29T10:00:00Z", "2026-06-30", "2026-07-01",
-    "1960-02-30", "1960-2-9",
+    "1960-02-30", "1960-2-9", "1960/02/29", "1960-02-2 ",
+    " 1960-02-29", "1960-02-29\n", "1960-02-29T10\n", "1960-02-29x",
     "C50", "C50.1", "C501", "c50", "final", "entered-in-error", "available", "Serum", "2345-7", "mmol/L", 5, 5.5, "5",
     True, [], {}, ["x"], {"start": "2019-01-01"}, coded("C50.1"), coded("Serum", "miabis"),
     coded("2345-7", "http://loinc.org"), {"value": 5, "unit": "mmol/L"}, {"value": 90, "code": "mg/dL"},
@@ -423,8 +424,19 @@ FIELDS = [
     "id", "status", "subject", "code", "type", "onsetDateTime", "onsetPeriod", "recordedDate", "effectiveDateTime",
     "valueQuantity", "valueCodeableConcept", "component", "container", "extension", "processing", "collection",
     "verificationStatus", "gender", "birthDate", "deceasedDateTime", "identifier", "address", "performedDateTime",
+    "performedPeriod", "effectivePeriod", "effectiveInstant", "medicationCodeableConcept",
 ]  # fmt: skip
-WHOLE = [patient("b"), condition("c", "b"), specimen("s", "b"), observation("o", "b")]
+PROCEDURE = {
+    "resourceType": "Procedure", "id": "p", "status": "completed", "subject": {"reference": "Patient/b"},
+    "code": coded("387713003", "http://snomed.info/sct"), "performedDateTime": "2019-01-01",
+}  # fmt: skip
+MEDICATION = {
+    "resourceType": "MedicationStatement", "id": "m", "status": "active", "subject": {"reference": "Patient/b"},
+    "medicationCodeableConcept": coded("C10AA05", "http://www.whocc.no/atc"), "effectiveDateTime": "2019-01-01",
+}  # fmt: skip
+WHOLE = [
+    patient("b"), condition("c", "b"), specimen("s", "b"), observation("o", "b"), PROCEDURE, MEDICATION,
+]  # fmt: skip
 
 
 @given(
@@ -453,11 +465,39 @@ def test_the_fast_reader_gives_what_the_plain_one_gives(
     with Store(node).connect() as link:
         got = {
             repr(row)
-            for table in ("diagnoses", "measurements", "specimens", "donors")
+            for table in ("diagnoses", "measurements", "specimens", "donors", "medications", "procedures")
             for row in link.execute(f"SELECT '{table}', * EXCLUDE (donor) FROM {table}").fetchall()
         }
     assert sorted((each.line, each.kind) for each in manifest.first_refusals) == sorted(refused)
     assert got == expected
+
+
+@pytest.mark.parametrize(
+    ("others", "left"),
+    [
+        ([observation(f"{n}") for n in range(4)], 0),
+        ([condition(f"{n}") for n in range(4)], 0),
+        ([condition()], 1),  # a single line is not worth reading all again
+    ],
+)
+def test_a_file_that_begins_with_one_kind_may_go_on_with_others(
+    node: Path, monkeypatch: pytest.MonkeyPatch, others: list[Any], left: int
+) -> None:
+    """What the look at some places of a part did not show is found all the same."""
+    monkeypatch.setattr(feed, "SAMPLES", 1)
+    monkeypatch.setattr(feed, "SAMPLE", 100)
+    seen: list[Any] = []
+    rest = fhir._rest
+
+    def looking(job: Job, *more: Any) -> None:
+        seen.extend(job.link.execute("SELECT count(*) FROM raw WHERE fit IS NULL").fetchall())
+        rest(job, *more)
+
+    monkeypatch.setattr(fhir, "_rest", looking)
+    rows = [patient("anna"), *(patient(f"of-{n}") for n in range(40)), *others]
+    manifest = put(node, *rows)
+    assert (sum(manifest.taken.values()), manifest.refused) == (len(rows), {})
+    assert seen == [(left,)]
 
 
 def plainly(node: Path, resources: list[Any]) -> tuple[set[str], list[tuple[int, str]], bool]:
