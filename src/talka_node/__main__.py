@@ -8,6 +8,7 @@ talka-node withdraw NODE PERSON …          donors take consent back
 talka-node forget NODE PERSON              erase a person, for good
 talka-node keys NODE                       name persons with a key server; before the first import
 talka-node hub NODE                        whose feed of consents and whose permits are taken
+talka-node permits add NODE FILE …         take permits that the hub signed; permits list, permits revoke
 talka-node allow NODE CALLER               register who may ask over the network
 talka-node serve NODE                      Beacon and signed questions over HTTP
 talka-node status NODE                     what is here, in numbers
@@ -88,6 +89,10 @@ def _on_node(chosen: argparse.Namespace, run: Callable[[Node, argparse.Namespace
     if chosen.command == "ask":
         stdin = str(chosen.question) == "-"
         chosen.question = (sys.stdin.buffer.read() if stdin else chosen.question.read_bytes()).decode("utf-8")
+    if chosen.command == "permits" and chosen.action == "add":
+        lines = [line for place in chosen.files for line in place.read_text("utf-8").splitlines()]
+        chosen.envelopes = [line for line in lines if line.strip()]
+        del chosen.files
     try:
         with Node(chosen.node) as opened:
             return run(opened, chosen)
@@ -128,6 +133,17 @@ def _parser() -> argparse.ArgumentParser:
         if of_node:
             made.add_argument("node", type=Path, help="the node's directory")
         return made
+
+    def actions(name: str, text: str, **each: str) -> list[argparse.ArgumentParser]:
+        """A command that is several."""
+        made = commands.add_parser(name, help=text, description=text)
+        parts = made.add_subparsers(dest="action", required=True)
+        found = []
+        for action, says in each.items():
+            part = parts.add_parser(action.replace("_", "-"), help=says, description=says, parents=[common])
+            part.add_argument("node", type=Path, help="the node's directory")
+            found.append(part)
+        return found
 
     made = command("synth", "write a synthetic country to a new folder", of_node=False)
     made.add_argument("folder", type=Path)
@@ -188,6 +204,16 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--feed", metavar="NAME", help="of its feed (default: hub)")
     made.add_argument("--caller", help="as which registered caller it asks (default: hub)")
     made.add_argument("--seal", metavar="HEX", help="its X25519 key, for which coverage is sealed")
+
+    add, _, revoke = actions(
+        "permits",
+        "permits that questions may name",
+        add="take permits or revocations that the hub signed",
+        list="what is held, in force or not, and how much of it was asked",
+        revoke="answer no more by a permit, whoever signed it",
+    )
+    add.add_argument("files", nargs="+", type=Path, help="an envelope a line")
+    revoke.add_argument("permits", nargs="+", metavar="permit", help="its name")
 
     made = command("allow", "let a caller ask over the network, by its key")
     made.add_argument("caller", help="small letters, digits, dots and dashes")
@@ -513,6 +539,7 @@ ON_NODE: dict[str, Callable[[Node, argparse.Namespace], Told]] = {
     "withdraw": withdraw,
     "forget": upkeep.forgotten,
     "hub": upkeep.hub,
+    "permits": upkeep.permits,
     "status": status,
     "verify": verify,
     "bench": bench,

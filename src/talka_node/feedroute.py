@@ -1,12 +1,14 @@
-"""POST /consents: the hub pushes messages of its feed, and has the receipts back.
+"""What the hub pushes: POST /consents, messages of its feed; POST /permits, permits and revocations.
 
-The body is an envelope a line, in the feed's order; so is the answer. The request is signed like a question (see
+The body is an envelope a line, in order. The answer is as many lines: receipts of messages; of permits what became of
+them, JSON. The request is signed like a question (see
 `signed`), each envelope by the hub's own key besides: a registered caller who is not the hub can pass messages on, not
 make them.
 """
 
 from __future__ import annotations
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -16,14 +18,13 @@ from talka_node.consent.feed import LARGEST
 from talka_node.node import Node
 from talka_node.signed import Denied, Gate
 
-PATH = "/consents"
 MOST = 2 * LARGEST  # bytes of a request
 
 
-def route(node: Node, gate: Gate) -> Route:
+def routes(node: Node, gate: Gate) -> list[Route]:
     """To be mounted among a node's routes."""
 
-    async def take(request: Request) -> Response:
+    async def pushed(request: Request) -> list[bytes]:
         body = bytearray()
         try:
             async for piece in request.stream():
@@ -36,8 +37,20 @@ def route(node: Node, gate: Gate) -> Route:
         gate.enter(request.method, path, request.headers, bytes(body))
         if node.hub is None:
             raise Denied("hub", "this node listens to no hub; its people set one with talka-node hub", 409)
-        messages = [line for line in bytes(body).splitlines() if line.strip()]
-        receipts = await run_in_threadpool(node.take_feed, messages)
-        return Response(b"".join(each + b"\n" for each in receipts), media_type="application/x-ndjson")
+        return [line for line in bytes(body).splitlines() if line.strip()]
 
-    return Route(PATH, take, methods=["POST"])
+    async def consents(request: Request) -> Response:
+        return _lines(await run_in_threadpool(node.take_feed, await pushed(request)))
+
+    async def permits(request: Request) -> Response:
+        taken = await run_in_threadpool(node.take_permits, await pushed(request))
+        return _lines([orjson.dumps(each) for each in taken])
+
+    return [
+        Route("/consents", consents, methods=["POST"]),
+        Route("/permits", permits, methods=["POST"]),
+    ]
+
+
+def _lines(told: list[bytes]) -> Response:
+    return Response(b"".join(each + b"\n" for each in told), media_type="application/x-ndjson")

@@ -6,6 +6,7 @@
     POST /ask        a question in wire form          registered callers, signed: see `signed`
     POST /attrition  the same, step by step           registered callers, signed
     POST /consents   messages of the hub's feed       registered callers, signed, and by the hub: see `feedroute`
+    POST /permits    its permits and revocations      the same
 
 What is refused is answered with JSON that says why. Logs are lines of JSON that name route, status and time, never a
 question, an asker or an answer.
@@ -143,7 +144,7 @@ class Service:
                 Route("/metrics", self.metrics),
                 Route("/ask", self.ask, methods=["POST"]),
                 Route("/attrition", self.attrition, methods=["POST"]),
-                feedroute.route(node, self.gate),
+                *feedroute.routes(node, self.gate),
                 Mount("/beacon", beacon.application(NodeSource(node), settings)),
                 *fhir.routes(node),
             ],
@@ -204,7 +205,7 @@ class Service:
         return _json({"error": why.code, "message": str(why)}, why.status)
 
     async def not_found(self, _request: Request, _why: Exception) -> Response:
-        told = "there is nothing here; a node answers at /ask, /attrition, /consents, /beacon, /health and /metrics"
+        told = "there is nothing here; it answers at /ask, /attrition, /consents, /permits, /beacon, /health and /metrics"
         return _json({"error": "path", "message": told}, 404)
 
     async def not_understood(self, _request: Request, why: Exception) -> Response:
@@ -236,7 +237,7 @@ def _json(told: Any, status: int = 200) -> Response:
 # --- logs and metrics -------------------------------------------------------------------------------------
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
-ROUTES = ("/health", "/metrics", "/ask", "/attrition", "/consents", "/beacon")
+ROUTES = ("/health", "/metrics", "/ask", "/attrition", "/consents", "/permits", "/beacon")
 
 
 class Meter:

@@ -18,6 +18,7 @@ import os
 import secrets
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -31,8 +32,9 @@ import orjson
 
 from talka_node import catalogue, consent, disclosure, hub, journal
 from talka_node.catalogue import Catalogue
-from talka_node.consent import Forms
+from talka_node.consent import Forms, Grounds
 from talka_node.consent.chain import Damaged as ConsentDamaged
+from talka_node.consent.decision import NO_GROUNDS
 from talka_node.consent.feed import Feed
 from talka_node.consent.history import Event, Kind
 from talka_node.consent.log import Entry, InUse, Log
@@ -44,6 +46,7 @@ from talka_node.identity import Identity
 from talka_node.importers import Manifest, Progress, import_files
 from talka_node.importers.manifest import signing_key
 from talka_node.journal import Journal
+from talka_node.permits import NotAPermit, Permits
 from talka_node.store import Store
 from talka_query import check, wire
 from talka_query.check import Problem
@@ -250,7 +253,10 @@ class Node:
     # --- questions ----------------------------------------------------------------------------------------
 
     def ask(self, question: Question, *, standing: Standing = Standing.OPEN) -> Answer | Refused:
-        """What may be told of a question, or why nothing is. `standing`: PERMIT if the caller has checked its permit.
+        """What may be told of a question, or why nothing is.
+
+        A permit that the question names is judged here if the node holds it. `standing`: PERMIT if the caller is
+        trusted to have checked one that it does not hold.
 
         NotUnderstood for a question that the node cannot read: such a one is not kept anywhere.
         """
@@ -258,10 +264,10 @@ class Node:
 
     def begin(self, question: Question, *, standing: Standing = Standing.OPEN) -> Pending[Answer]:
         """As `ask`, but for the waiting: what may be told once the journal has it."""
-        asked, day, admitted = self._admit(question, standing, steps=False)
+        asked, day, admitted, grounds = self._admit(question, standing, steps=False)
         if isinstance(admitted, Refused):
             return self._refusal(asked, admitted)
-        basis = consent.basis(self.log.state, question.purpose, day)
+        basis = consent.basis(self.log.state, question.purpose, day, grounds)
         engine, facts = self._indexed()
         exact = engine.answer(admitted.question, basis)
         behind = disclosure.beside(admitted.question)
@@ -277,18 +283,18 @@ class Node:
         self, question: Question, *, standing: Standing = Standing.OPEN
     ) -> list[int | None] | Refused:
         """What may be told of how many are left after each criterion; None where nothing is. See `ask`."""
-        asked, day, admitted = self._admit(question, standing, steps=True)
+        asked, day, admitted, grounds = self._admit(question, standing, steps=True)
         if isinstance(admitted, Refused):
             return self._refusal(asked, admitted).told()
-        basis = consent.basis(self.log.state, question.purpose, day)
+        basis = consent.basis(self.log.state, question.purpose, day, grounds)
         exact = self.engine().attrition(admitted.question, basis)
         steps = disclosure.release_steps(admitted, exact, self.policy, self._noise)
         return Pending(self._journalled(asked, admitted, {"steps": steps}), lambda _: steps).told()
 
     def _admit(
         self, question: Question, standing: Standing, *, steps: bool
-    ) -> tuple[bytes, date, Admitted | Refused]:
-        """The question's text, the day, and whether it may be answered."""
+    ) -> tuple[bytes, date, Admitted | Refused, Grounds]:
+        """The question's text, the day, whether it may be answered, and on which grounds beside its purpose."""
         asked = wire.dumps(question).encode()
         if journal.PERSONAL_CODE.search(asked):
             code = "holds what looks like a personal code; no question is about somebody"
@@ -296,7 +302,14 @@ class Node:
         known = self.catalogue
         if problems := check.problems(question, known):
             raise NotUnderstood(problems)
-        day = self.today()
+        day, permits = self.today(), self.permits
+        held = None
+        if question.permit is not None:
+            judged = permits.judge(question, day, vouched=standing is Standing.PERMIT)
+            if isinstance(judged, tuple):
+                return asked, day, Refused(judged), NO_GROUNDS
+            held = judged
+        standing = Standing.PERMIT if held is not None else standing
         admitted = disclosure.admit(
             check.converted(question, known),
             self.policy,
@@ -305,7 +318,14 @@ class Node:
             standing=standing,
             steps=steps,
         )
-        return asked, day, admitted
+        if held is None:
+            return asked, day, admitted, NO_GROUNDS
+        if isinstance(admitted, Admitted):
+            # On the grid a question may reach farther than it was asked.
+            judged = permits.judge(admitted.question, day, vouched=False)
+            reasons = judged if isinstance(judged, tuple) else permits.spend(held)
+            admitted = Refused(reasons) if reasons else admitted
+        return asked, day, admitted, held.grounds
 
     def _journalled(self, asked: bytes, admitted: Admitted, told: Any) -> Future[journal.Entry]:
         traces = (trace.plain() for trace in admitted.traces)
@@ -356,6 +376,14 @@ class Node:
     def _listen(self, to: Hub | None) -> None:
         """Take the messages of a hub from now on, those that lie in the inbox first: no answer leaves before."""
         self.hub = to
+        self.permits = Permits(
+            self.path / "permits",
+            self.log.tombstones / "permits.revoked",
+            self.log.node,
+            to.public_keys() if to else {},
+            to.caller if to else "",
+            self._asked,
+        )
         if to is None:
             return
         self._feed = Feed(
@@ -367,6 +395,15 @@ class Node:
             donor_of=self.identity.donor_of,
         )
         hub.take_inbox(self)
+
+    def _asked(self, permits: Iterable[str]) -> Counter[str]:
+        """How many questions were answered by each of these permits, as the journal tells."""
+        names = set(permits)
+        found: Counter[str] = Counter()
+        for entry in journal.entries(self.path / "journal") if names else ():
+            if entry.kind == "answer" and (name := entry.read()["question"].get("permit")) in names:
+                found[name] += 1
+        return found
 
     def set_hub(self, to: Hub) -> None:
         """Listen to another hub, or by other keys, from now on and when the node is opened again."""
@@ -384,6 +421,16 @@ class Node:
             if self._feed is None:
                 raise NotANode(f"{self.path} listens to no hub: set one with `talka-node hub {self.path}`")
             return [self._feed.receive(message) for message in messages]
+
+    def take_permits(self, envelopes: Iterable[bytes]) -> list[dict[str, Any]]:
+        """Take permits and revocations that the hub signed; what became of each."""
+        taken: list[dict[str, Any]] = []
+        for envelope in envelopes:
+            try:
+                taken.append(self.permits.add(envelope, self.today()))
+            except NotAPermit as why:
+                taken.append({"refused": str(why)})
+        return taken
 
     def listening(self) -> dict[str, Any]:
         """What the hub has to know of this node, and what the node knows of the hub."""
@@ -468,6 +515,7 @@ class Node:
             },
             "identity": self.identity.status(),
             "hub": self.listening(),
+            "permits": dict(Counter(each["state"] for each in self.permits.all(self.today()))),
             "forms": {"known": len(self.log.forms), "not_understood": self.log.forms.problems},
             "journal": {"entries": self.journal.head.number, "head": self.journal.head.hash},
             "policy": {"version": self.policy.version, "dated": self.policy.dated.isoformat()},
@@ -476,6 +524,7 @@ class Node:
     def verify(self) -> list[str]:
         """What is wrong with this node, a sentence each. It reads everything."""
         found = self.store.verify() + self.log.verify() + self.log.forms.problems + self.identity.verify()
+        found += self.permits.verify()
         try:
             journal.verify(self.path / "journal", self.journal.head)
         except journal.Damaged as why:

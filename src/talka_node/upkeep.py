@@ -115,5 +115,16 @@ def hub(opened: node.Node, chosen: argparse.Namespace) -> Told:
     return opened.listening()
 
 
+def permits(opened: node.Node, chosen: argparse.Namespace) -> Told:
+    """Take permits, list them, or revoke some."""
+    if chosen.action == "add":
+        taken = opened.take_permits(each.encode() for each in chosen.envelopes)
+        refused = [each["refused"] for each in taken if "refused" in each]
+        return {"taken": [each for each in taken if "refused" not in each], "refused": refused}
+    if chosen.action == "revoke":
+        return {"revoked": [opened.permits.revoke(name, opened.today()) for name in chosen.permits]}
+    return {"permits": opened.permits.all(opened.today())}
+
+
 def forgotten(opened: node.Node, chosen: argparse.Namespace) -> Told:
     return {"erased_rows": opened.forget(chosen.person, source=chosen.source), "head": opened.log.head}
