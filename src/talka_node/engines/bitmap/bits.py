@@ -28,6 +28,11 @@ DENSE = 16
 KEPT = 64
 
 
+def many(size: int, everybody: int) -> bool:
+    """Whether sets of so many are worked on densely."""
+    return size * DENSE > everybody
+
+
 def bitmap(ids: Array) -> BitMap:
     """Of ascending numbers. (pyroaring takes a buffer of C ints ten times faster than a numpy array.)"""
     return BitMap(array("I", np.ascontiguousarray(ids, np.uint32).tobytes()))
@@ -74,6 +79,12 @@ class Bits:
         bits = cls(count, lambda: found, size=None if lock else len(found))
         bits._roaring = found
         bits._lock = lock
+        return bits
+
+    @classmethod
+    def of_words(cls, words: Words) -> Bits:
+        bits = cls(len(words), lambda: bitmap(kernels.ids(words)), size=kernels.popcount(words))
+        bits._words = words
         return bits
 
     @property
@@ -370,7 +381,7 @@ class Found:
 
 
 def evaluate(tree: Tree, everybody: int) -> Found:
-    if tree.size * DENSE > everybody:
+    if many(tree.size, everybody):
         steps: list[kernels.Step] = []
         tree.program(steps)
         return Found(words=kernels.run(steps))
@@ -378,7 +389,7 @@ def evaluate(tree: Tree, everybody: int) -> Found:
 
 
 def count(tree: Tree, everybody: int) -> int:
-    if tree.size * DENSE > everybody and not isinstance(tree, Leaf):
+    if many(tree.size, everybody) and not isinstance(tree, Leaf):
         steps: list[kernels.Step] = []
         tree.program(steps)
         return kernels.run_count(steps)

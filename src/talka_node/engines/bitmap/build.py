@@ -142,6 +142,11 @@ def _pairs(bounds: Array) -> Iterator[Span]:
     return itertools.pairwise(bounds.tolist())
 
 
+def _places(rows: int) -> type[np.int32 | np.int64]:
+    """The narrowest type that numbers so many rows."""
+    return np.int64 if rows >= 2**31 else np.int32
+
+
 LIMITS: dict[Any, Span] = {
     np.dtype(kind): (np.iinfo(kind).min, np.iinfo(kind).max) for kind in (np.int16, np.int32)
 }
@@ -189,15 +194,16 @@ def _facts(name: str, facts: FactColumns, order: Order, arrays: Arrays) -> None:
     arrays[f"{name}.on"] = dates
     _pack(name, (_bitmap(ordinals[a:b]) for a, b in _pairs(bounds)), arrays)
 
-    # Categories (or the like) part the codes; each has its donors with their first and last date.
+    # Categories (or the like) part the codes; each has its donors with all their dates, and the first and last of them.
     groups, upper = _levels(name, vocabulary)
     edges = np.array([0, *(end for _, end in groups)], np.int64)
     group = np.repeat(np.arange(len(groups), dtype=np.int64), np.diff(bounds[edges]))
-    keys = (group << 32) | ordinals
-    by_donor = np.argsort(keys, kind="stable")
-    keys = keys[by_donor]
+    by_donor = _order_rows(group, ordinals, days)
+    keys = ((group << 32) | ordinals)[by_donor]
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
     dated = dates[by_donor]
+    arrays[f"{name}.group.on"] = dated
+    arrays[f"{name}.group.starts"] = np.append(first, len(keys)).astype(_places(len(keys)))
     nothing, most = LIMITS[dates.dtype]
     arrays[f"{name}.group.spans"] = edges
     arrays[f"{name}.group.rows"] = np.searchsorted(keys[first] >> 32, np.arange(len(groups) + 1)).astype(
@@ -275,9 +281,7 @@ def _measurements(facts: MeasurementColumns, order: Order, arrays: Arrays) -> No
     keys = (codes.astype(np.int64) << 32) | ordinals
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
     arrays["measurement.donor"] = ordinals[first]
-    arrays["measurement.first"] = np.append(first, len(keys)).astype(
-        np.int64 if len(keys) >= 2**31 else np.int32
-    )
+    arrays["measurement.first"] = np.append(first, len(keys)).astype(_places(len(keys)))
     donors = np.searchsorted(codes[first], np.arange(len(vocabulary) + 1, dtype=np.int32)).astype(np.int64)
     arrays["measurement.donors"] = donors
     _pack("measurement", (_bitmap(ordinals[first][a:b]) for a, b in _pairs(donors)), arrays)

@@ -12,9 +12,9 @@ from pyroaring import BitMap
 from talka_node.codes import icd10
 from talka_node.columns import NO_DATE, day
 from talka_node.engines.bitmap import kernels
-from talka_node.engines.bitmap.bits import And, Bits, Leaf, Tree, evaluate
+from talka_node.engines.bitmap.bits import And, Bits, Leaf, Tree, Words, evaluate
 from talka_node.engines.bitmap.build import LIMITS, Span
-from talka_node.engines.bitmap.index import Facts, Index, Posting
+from talka_node.engines.bitmap.index import DOUBT, YEAR, Facts, Index, Posting, places_in
 from talka_node.engines.bitmap.operands import Operand
 from talka_node.engines.bitmap.views import View
 from talka_query import nodes
@@ -95,17 +95,6 @@ class Check(Operand):
         return ids[self.test(ids)]
 
 
-def places_in(ids: Array, wanted: Array) -> tuple[Array, Mask]:
-    """Where each wanted donor stands in ascending `ids` (anywhere if it does not), and whether it does."""
-    if ids is wanted:
-        return np.arange(len(ids)), np.ones(len(ids), np.bool_)
-    if not len(ids):
-        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
-    places = np.searchsorted(ids, wanted.astype(ids.dtype))
-    places[places == len(ids)] = 0
-    return places, ids[places] == wanted
-
-
 class DatedFacts(Check):
     """A record since a day, or until one: the last date, or the first one, of each donor decides."""
 
@@ -159,18 +148,58 @@ class RowsOfFacts(Check):
         self._pattern = pattern
         self._fits: Mask | None = None
 
+    def words(self) -> Words | None:
+        pattern, facts, index = self._pattern, self._facts, self.index
+        if not kernels.compiled():
+            return None
+        pairs = [facts.pairs(span) for span in self._spans]
+        days = ends_of(pattern.window, facts.group_on.dtype)
+        found = np.zeros(index.words, np.uint64)
+        for pair in pairs:
+            if pair is None:
+                return None
+            donors, starts = facts.pair_donors(pair), facts.group_starts[pair[0] : pair[1] + 1]
+            if pattern.age == ANY_AGE:
+                if not kernels.scan(donors, starts, None, facts.group_on, (0, 0), days, found):
+                    return None
+                continue
+            sure, may = lived(pattern.age)
+            doubt = kernels.aged(
+                donors, starts, facts.group_on, index.born, NO_DATE, days, sure, may, found
+            )  # fmt: skip
+            if doubt is None:
+                return None
+            who = donors[doubt[0]]
+            fits = index.of_age(who, wide(facts.group_on[doubt[1]]), pattern.age.low, pattern.age.high)
+            who = who[fits].astype(np.uint32)
+            np.bitwise_or.at(found, who >> 6, np.uint64(1) << (who & 63).astype(np.uint64))
+        return found
+
     def _flags(self) -> Mask:
         if self._fits is None:
+            words = self.words()
+            if words is not None:
+                flags = np.unpackbits(words.view(np.uint8), count=self.index.count, bitorder="little")
+                self._fits = flags.view(np.bool_)
+                return self._fits
             self._fits = np.zeros(self.index.count, np.bool_)
             for donors, _ in fact_rows(self.index, self._facts, self._spans, self._pattern):
                 self._fits[donors] = True
         return self._fits
 
     def make(self) -> Array:
-        return np.flatnonzero(self._flags()).astype(np.uint32)
+        words = self.words()
+        return np.flatnonzero(self._flags()).astype(np.uint32) if words is None else kernels.ids(words)
 
     def test(self, ids: Array) -> Mask:
-        if self._fits is None:
+        if self._fits is None and 2 * len(ids) < self.size(self.index.count):
+            dates = self._facts.dates_of(self._spans, ids)
+            if dates is not None:
+                begin, count = dates
+                rows, owners = kernels.expand(begin, count), np.repeat(ids, count)
+                return kernels.any_of(
+                    fitting_dates(self.index, self._facts, self._pattern, rows, owners), count
+                )
             few = self._facts.rows_of(self._spans, ids)
             if few is not None:
                 places, owners = few
@@ -209,6 +238,28 @@ def fitting_rows(index: Index, facts: Facts, pattern: Coded, places: Array) -> M
     return fits
 
 
+def fitting_dates(index: Index, facts: Facts, pattern: Coded, places: Array, donors: Array) -> Mask:
+    """As `fitting_rows`, of dates by category and donor."""
+    dates = facts.group_on[places]
+    fits = in_window(dates, pattern.window) if pattern.window != NO_WINDOW else np.ones(len(places), np.bool_)
+    if pattern.age != ANY_AGE:
+        fits &= index.of_age(donors, wide(dates), pattern.age.low, pattern.age.high)
+    return fits
+
+
+def lived(ages: Ages) -> tuple[Span, Span]:
+    """Days since birth, from the first up to, not including, the second: with which somebody is of such an age for
+    sure, and with which perhaps."""
+    sure, may, end, last = 0, 0, _FAR, _FAR
+    if ages.low is not None:
+        least = min(int(ages.low * YEAR), _FAR)
+        sure, may = max(least + DOUBT, 0), max(least - DOUBT, 0)
+    if ages.high is not None:
+        most = max(min(int((ages.high + 1) * YEAR), _FAR), -_FAR)
+        end, last = most - DOUBT, most + DOUBT
+    return (sure, end), (may, last)
+
+
 class Measured(Check):
     """A value in a range: the rows of the code are read, donor by donor."""
 
@@ -235,14 +286,30 @@ class Measured(Check):
         starts = measurements.starts(self._code)
         if starts is None:
             return None
-        value, on = measurements.value, measurements.on
-        # Where nothing is asked, what is missing (the least number) will do as well.
-        ends, days = LIMITS[value.dtype], LIMITS[on.dtype]
+        values, days = self._ends()
+        return kernels.measured(ids, starts, measurements.value, measurements.on, values, days)
+
+    def words(self) -> Words | None:
+        measurements, pattern = self.index.measurements, self._pattern
+        if not int(measurements.scale[self._code]) or pattern.age != ANY_AGE:
+            return None
+        donors, starts = measurements.pairs(self._code)
+        found = np.zeros(self.index.words, np.uint64)
+        values, days = self._ends()
+        done = kernels.scan(donors, starts, measurements.value, measurements.on, values, days, found)
+        return found if done else None
+
+    def _ends(self) -> tuple[Span, Span]:
+        """Between what values and dates must lie, in the columns' types. Where nothing is asked, what is missing (the
+        least number) will do as well."""
+        measurements, pattern = self.index.measurements, self._pattern
+        values, days = LIMITS.get(measurements.value.dtype, (0, 0)), LIMITS[measurements.on.dtype]
         if pattern.low is not None or pattern.high is not None:
-            ends = whole_ends(pattern.low, pattern.high, scale, value.dtype)
+            scale = int(measurements.scale[self._code])
+            values = whole_ends(pattern.low, pattern.high, scale, measurements.value.dtype)
         if pattern.window != NO_WINDOW:
-            days = ends_of(pattern.window, on.dtype)
-        return kernels.measured(ids, starts, value, on, ends, days)
+            days = ends_of(pattern.window, measurements.on.dtype)
+        return values, days
 
     def fits(self, rows: Array, donors: Array, count: Array) -> Mask:
         measurements, pattern = self.index.measurements, self._pattern
@@ -485,6 +552,15 @@ class Apart(Check):
     # --- by rows ---
 
     def _by_rows(self, ids: Array) -> Mask:
+        if kernels.compiled():
+            event, anchor = self._side(self._event, ids), self._side(self._anchor, ids)
+            low, high = (
+                (-_FAR if self._low is None else self._low),
+                (_FAR if self._high is None else self._high),
+            )
+            hit = kernels.apart(event, anchor, low, high, self._first)
+            if hit is not None:
+                return hit
         events, anchors = self._keys(self._event, ids), self._keys(self._anchor, ids)
         found = np.zeros(len(ids), np.bool_)
         if not len(events) or not len(anchors):
@@ -498,6 +574,20 @@ class Apart(Check):
         hit = np.searchsorted(events, highs, "right") > np.searchsorted(events, lows, "left")
         found[owner[hit]] = True
         return found
+
+    def _side(self, pattern: Dated, ids: Array) -> kernels.Side:
+        """The dates of the records that fit, by donor and in order."""
+        if isinstance(pattern, Coded) and pattern.age == ANY_AGE:
+            facts, coded = self._facts(pattern)
+            dates = facts.dates_of(spans_of(self.index, coded), ids)
+            if dates is not None:
+                return *dates, facts.group_on, ends_of(pattern.window, facts.group_on.dtype)
+        keys = self._keys(pattern, ids)
+        count = np.bincount(keys >> 32, minlength=len(ids)).astype(np.int32)
+        begin = (np.cumsum(count) - count).astype(np.int32)
+        days = (keys & 0xFFFFFFFF) - 2**31
+        narrow = not len(days) or (days.min() > -(2**15) and days.max() < 2**15)
+        return begin, count, days.astype(np.int16 if narrow else np.int32), (-_FAR, _FAR)
 
     def _keys(self, pattern: Dated, ids: Array) -> Array:
         """Per dated record that fits, ascending: the place of its donor in `ids`, then its date."""
@@ -519,8 +609,14 @@ class Apart(Check):
             spans = spans_of(self.index, coded)
             if not spans:
                 return np.empty(0, np.int64)
-            few = facts.rows_of(spans, ids)
-            if few is not None:
+            by_donor = facts.dates_of(spans, ids)
+            few = facts.rows_of(spans, ids) if by_donor is None else None
+            if by_donor is not None:
+                begin, count = by_donor
+                rows, owner = kernels.expand(begin, count), np.repeat(np.arange(len(ids)), count)
+                fits = fitting_dates(index, facts, coded, rows, ids[owner])
+                owner, dates = owner[fits], facts.group_on[rows[fits]]
+            elif few is not None:
                 rows, owner = few
                 fits = fitting_rows(index, facts, coded, rows)
                 owner, dates = owner[fits], facts.on[rows[fits]]

@@ -18,7 +18,7 @@ from pyroaring import BitMap
 
 from talka_node.columns import NO_DATE, day
 from talka_node.engines.bitmap import kernels
-from talka_node.engines.bitmap.bits import Bits, Words, bitmap
+from talka_node.engines.bitmap.bits import Bits, Words, bitmap, many
 from talka_node.engines.bitmap.build import LIMITS, Arrays, Order, Span
 from talka_query.ages import MISSING
 
@@ -152,6 +152,17 @@ def posting(donors: Array, dates: Array) -> Posting:
     return Posting(donors[begin], np.where(last == nothing, nothing, first), last)
 
 
+def places_in(ids: Array, wanted: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Where each wanted donor stands in ascending `ids` (anywhere if it does not), and whether it does."""
+    if ids is wanted:
+        return np.arange(len(ids)), np.ones(len(ids), np.bool_)
+    if not len(ids):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    places = np.searchsorted(ids, wanted.astype(ids.dtype))
+    places[places == len(ids)] = 0
+    return places, ids[places] == wanted
+
+
 class Facts:
     """Diagnoses, medications or procedures."""
 
@@ -167,6 +178,8 @@ class Facts:
         self._group = Posting(
             arrays[f"{name}.group.donor"], arrays[f"{name}.group.first"], arrays[f"{name}.group.last"]
         )
+        self.group_on = arrays[f"{name}.group.on"]
+        self.group_starts = arrays[f"{name}.group.starts"]
         self._spans = arrays[f"{name}.above.spans"]
         self._count = count
         self._bits: dict[Span, Bits] = {}
@@ -179,6 +192,37 @@ class Facts:
     @cached_property
     def _group_at(self) -> dict[int, int]:
         return {start: place for place, start in enumerate(self._edges.tolist())}
+
+    def pairs(self, span: Span) -> Span | None:
+        """Where the pairs of category and donor are whose codes make up the span; None if it parts a category."""
+        low, high = self._group_at.get(span[0]), self._group_at.get(span[1])
+        if low is None or high is None:
+            return None
+        return int(self._group_rows[low]), int(self._group_rows[high])
+
+    def pair_donors(self, pairs: Span) -> Array:
+        return self._group.ids[pairs[0] : pairs[1]]
+
+    def dates_of(self, spans: Sequence[Span], ids: Array) -> tuple[Array, Array] | None:
+        """Where in `group_on` the dates of these donors (ascending) begin and how many each has, in order; None unless
+        the spans are one category."""
+        if len(spans) != 1:
+            return None
+        (low, high) = span = spans[0]
+        group = self._group_at.get(low)
+        pairs = self.pairs(span)
+        if group is None or pairs is None or int(self._edges[group + 1]) != high:
+            return None
+        bits = self.bits(span)
+        if many(bits.size, self._count * 64):
+            places = kernels.places(bits.words, ids)
+            there = places >= 0
+        else:
+            places, there = places_in(self.pair_donors(pairs), ids)
+        places = places + pairs[0]
+        begin = self.group_starts.take(places)
+        count = self.group_starts.take(places + 1) - begin
+        return begin, count if there.all() else np.where(there, count, 0).astype(count.dtype)
 
     def bits(self, span: Span) -> Bits:
         """Donors with a record whose code lies in the span."""
@@ -433,6 +477,11 @@ class Measurements:
                 np.where(hit, first[places + 1] - begin, 0) if len(donors) else np.zeros(len(ids), np.int64)
             )
         return kernels.expand(begin, count), ids, count
+
+    def pairs(self, code: int) -> tuple[Array, Array]:
+        """The donors of a code, and where the rows of each begin; behind the last one, where they end."""
+        a, b = int(self.donors[code]), int(self.donors[code + 1])
+        return self.donor[a:b], self.first[a : b + 1]
 
     def starts(self, code: int) -> Array | None:
         """By donor, where the rows of a code begin, and behind the last donor where they end; None if few have any."""

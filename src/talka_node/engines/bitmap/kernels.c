@@ -5,9 +5,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define BLOCK 512 /* words, 4 KB: the whole stack stays in the first-level cache */
 #define DEPTH 16
+#define ROWS 4096
 
 enum { AND = -1, OR = -2, AND_NOT = -3 };
 
@@ -141,6 +143,134 @@ void talka_specimens(const uint32_t *ids, int64_t count, const int32_t *starts, 
                 found = 1;
                 break;
             }
+        }
+        out[i] = found;
+    }
+}
+
+/* Whether any of `count` bits from bit `from` on is set; eight bytes behind them may be read too. */
+static int any(const uint8_t *bits, int64_t from, int64_t count) {
+    uint64_t some;
+    for (; count > 56; from += 56, count -= 56) {
+        memcpy(&some, bits + (from >> 3), 8);
+        if (some >> (from & 7) & ((1ULL << 56) - 1))
+            return 1;
+    }
+    memcpy(&some, bits + (from >> 3), 8);
+    return (some >> (from & 7) & ((1ULL << count) - 1)) != 0;
+}
+
+/* Sets in `out` the donor of every pair that has a row with low <= value <= high (unless `value` is NULL) and
+   since <= on <= until. The rows of pair p are those from starts[p] to starts[p + 1]. */
+void talka_scan(const int32_t *donor, const int32_t *starts, int64_t pairs, const int16_t *value, const int16_t *on,
+                int16_t low, int16_t high, int16_t since, int16_t until, uint64_t *out) {
+    uint8_t fits[ROWS + 8] = {0}, mask[ROWS / 8 + 8] = {0};
+    int64_t word = 0;
+    uint64_t bits = 0;
+    for (int64_t pair = 0; pair < pairs;) {
+        int64_t base = starts[pair], end = pair + 1;
+        while (end < pairs && starts[end + 1] - base <= ROWS)
+            end++;
+        int64_t rows = starts[end] - base;
+        int found = 0;
+        /* More than one pass only for a donor with more rows than there is room for. */
+        for (int64_t from = 0; from < rows; from += ROWS) {
+            int64_t length = rows - from < ROWS ? rows - from : ROWS;
+            const int16_t *days = on + base + from, *values = value + base + from;
+            if (value)
+                for (int64_t i = 0; i < length; i++)
+                    fits[i] = (values[i] >= low) & (values[i] <= high) & (days[i] >= since) & (days[i] <= until);
+            else
+                for (int64_t i = 0; i < length; i++)
+                    fits[i] = (days[i] >= since) & (days[i] <= until);
+            for (int64_t i = 0; i < length; i += 8) { /* eight bytes of 0 or 1 become eight bits */
+                uint64_t eight;
+                memcpy(&eight, fits + i, 8);
+                mask[i >> 3] = (uint8_t)(eight * 0x0102040810204080ULL >> 56);
+            }
+            if (rows > ROWS)
+                found |= any(mask, 0, length);
+        }
+        for (; pair < end; pair++) {
+            if (rows <= ROWS)
+                found = any(mask, starts[pair] - base, starts[pair + 1] - starts[pair]);
+            if (donor[pair] >> 6 != word) {
+                out[word] |= bits;
+                word = donor[pair] >> 6;
+                bits = 0;
+            }
+            bits |= (uint64_t)found << (donor[pair] & 63);
+        }
+    }
+    if (bits)
+        out[word] |= bits;
+}
+
+/* The same for rows since <= on <= until whose days since birth lie in sure[0] <= days < sure[1]. Where no row of a pair
+   does but some lie in may[0] <= days < may[1], those rows and their pairs are told: how many is returned. */
+int64_t talka_aged(const int32_t *donor, const int32_t *starts, int64_t pairs, const int16_t *on, const int32_t *born,
+                   int32_t unborn, int32_t since, int32_t until, const int32_t *sure, const int32_t *may, uint64_t *out,
+                   int32_t *told_pair, int32_t *told_row) {
+    int64_t told = 0;
+    for (int64_t pair = 0; pair < pairs; pair++) {
+        int32_t birth = born[donor[pair]];
+        int64_t before = told;
+        if (birth == unborn)
+            continue;
+        for (int32_t row = starts[pair]; row < starts[pair + 1]; row++) {
+            int32_t lived = on[row] - birth;
+            if (on[row] < since || on[row] > until || lived < may[0] || lived >= may[1])
+                continue;
+            if (lived >= sure[0] && lived < sure[1]) {
+                out[donor[pair] >> 6] |= 1ULL << (donor[pair] & 63);
+                told = before;
+                break;
+            }
+            told_pair[told] = (int32_t)pair;
+            told_row[told++] = row;
+        }
+    }
+    return told;
+}
+
+/* Where each donor stands among those of a set, whose bits before each word `before` counts; -1: is not in it. */
+void talka_places(const uint64_t *words, const int32_t *before, const uint32_t *ids, int64_t count, int32_t *out) {
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t word = words[ids[i] >> 6], bit = 1ULL << (ids[i] & 63);
+        int32_t place = before[ids[i] >> 6] + (int32_t)__builtin_popcountll(word & (bit - 1));
+        out[i] = word & bit ? place : -1;
+    }
+}
+
+/* Whether some event of each donor lies `low` to `high` days after some anchor (with `first`: after the first one).
+   Rows of a donor are in order of date; those not between days[0] and days[1] are none. */
+void talka_apart(int64_t count, const int32_t *event_begin, const int32_t *event_count, const int16_t *event,
+                 const int32_t *event_days, const int32_t *anchor_begin, const int32_t *anchor_count,
+                 const int16_t *anchor, const int32_t *anchor_days, int32_t low, int32_t high, int32_t first,
+                 uint8_t *out) {
+    for (int64_t i = 0; i < count; i++) {
+        if (i + 8 < count) {
+            __builtin_prefetch(&event[event_begin[i + 8]]);
+            __builtin_prefetch(&anchor[anchor_begin[i + 8]]);
+        }
+        const int16_t *e = event + event_begin[i], *e_end = e + event_count[i];
+        const int16_t *a = anchor + anchor_begin[i], *a_end = a + anchor_count[i];
+        uint8_t found = 0;
+        while (e < e_end && *e < event_days[0])
+            e++;
+        while (a < a_end && *a < anchor_days[0])
+            a++;
+        for (; a < a_end && *a <= anchor_days[1]; a++) {
+            while (e < e_end && *e < *a + low)
+                e++;
+            if (e == e_end || *e > event_days[1])
+                break;
+            if (*e <= *a + high) {
+                found = 1;
+                break;
+            }
+            if (first)
+                break;
         }
         out[i] = found;
     }

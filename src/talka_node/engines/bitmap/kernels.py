@@ -43,6 +43,10 @@ def prepare(*, compiling: bool) -> None:
         _asked = _native is not None or compiling
 
 
+def compiled() -> bool:
+    return _native is not None
+
+
 def kind() -> str:
     return "numpy" if _native is None else "compiled"
 
@@ -230,6 +234,74 @@ def specimens(
         table[codes] = 1
         tables.append((column, table))
     return _native.specimens(ids, starts, ok, collected, days, tables)
+
+
+def scan(
+    donor: Array,
+    starts: Array,
+    value: Array | None,
+    on: Array,
+    values: tuple[int, int],
+    days: tuple[int, int],
+    out: Words,
+) -> bool:
+    """Set in `out` every donor with a row that has value (if there are any) and date between: the rows of donor[i] are
+    those from starts[i] to starts[i + 1]. False: nothing compiled, or not for these types."""
+    if _native is None or not _types(donor, np.int32, starts, np.int32, on, np.int16):
+        return False
+    if value is not None and not _types(value, np.int16):
+        return False
+    least, most = -(2**15), 2**15 - 1
+    if all(low <= high and low <= most and high >= least for low, high in (values, days)):
+        values, days = ((max(low, least), min(high, most)) for low, high in (values, days))
+        _native.scan(donor, starts, value, on, values, days, out)
+    return True
+
+
+def aged(
+    donor: Array,
+    starts: Array,
+    on: Array,
+    born: Array,
+    unborn: int,
+    days: tuple[int, int],
+    sure: tuple[int, int],
+    may: tuple[int, int],
+    out: Words,
+) -> tuple[Array, Array] | None:
+    """As `scan`, of rows whose date lies between, and their days since birth in sure[0] <= days < sure[1]. Given back
+    are the rows that lie in `may` instead, each with its place in `donor`, of who has no sure one."""
+    if _native is None or not _types(donor, np.int32, starts, np.int32, on, np.int16, born, np.int32):
+        return None
+    return _native.aged(donor, starts, on, born, unborn, days, sure, may, out)
+
+
+def places(words: Words, ids: Array) -> Array:
+    """Where these donors (ascending) stand among those of a set; -1: not in it."""
+    counts = np.bitwise_count(words)
+    before = np.cumsum(counts, dtype=np.int32)
+    before -= counts
+    if _native is not None and _types(ids, np.uint32):
+        return _native.places(words, before, ids)
+    at = ids >> 6
+    inside = words[at]
+    bit = np.uint64(1) << (ids & 63).astype(np.uint64)
+    found = before[at] + np.bitwise_count(inside & (bit - np.uint64(1)))
+    return np.where(inside & bit, found, np.int32(-1))
+
+
+# Per donor where its rows begin and how many there are, their dates in order, and between which days they count.
+Side = tuple[Array, Array, Array, tuple[int, int]]
+
+
+def apart(event: Side, anchor: Side, low: int, high: int, first: bool) -> npt.NDArray[np.bool_] | None:
+    """By donor, whether some event lies so many days after some anchor (with `first`: after the first one); None as in
+    `measured`."""
+    if _native is None or not all(
+        _types(begin, np.int32, count, np.int32, on, np.int16) for begin, count, on, _ in (event, anchor)
+    ):
+        return None
+    return _native.apart(event, anchor, low, high, first)
 
 
 def _types(*pairs: Any) -> bool:

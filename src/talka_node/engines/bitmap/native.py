@@ -57,32 +57,34 @@ class Native:
 
     def __init__(self, place: Path) -> None:
         library = ctypes.CDLL(str(place))
-        pointer, number, short = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-        self._run = library.talka_run
-        self._run.restype = number
-        self._run.argtypes = [pointer, pointer, short, number, pointer, pointer, short, pointer]
-        self._ids = library.talka_ids
-        self._ids.restype = number
-        self._ids.argtypes = [pointer, number, pointer]
-        self._measured = library.talka_measured
-        self._measured.restype = None
-        self._measured.argtypes = [
+        pointer, number, short, narrow = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_int16
+
+        def function(name: str, gives: Any, *takes: Any) -> Any:
+            found = getattr(library, f"talka_{name}")
+            found.restype, found.argtypes = gives, takes
+            return found
+
+        self._run = function("run", number, pointer, pointer, short, number, pointer, pointer, short, pointer)
+        self._ids = function("ids", number, pointer, number, pointer)
+        self._measured = function(
+            "measured", None, pointer, number, pointer, pointer, pointer, short, short, short, short, pointer
+        )
+        self._specimens = function(
+            "specimens", None, pointer, number, pointer, pointer, pointer, short, short, pointer, pointer, short,
             pointer,
-            number,
-            pointer,
-            pointer,
-            pointer,
-            short,
-            short,
-            short,
-            short,
-            pointer,
-        ]
-        self._specimens = library.talka_specimens
-        self._specimens.restype = None
-        self._specimens.argtypes = [
-            pointer, number, pointer, pointer, pointer, short, short, pointer, pointer, short, pointer,
-        ]  # fmt: skip
+        )  # fmt: skip
+        self._scan = function(
+            "scan", None, pointer, pointer, number, pointer, pointer, narrow, narrow, narrow, narrow, pointer
+        )
+        self._aged = function(
+            "aged", number, pointer, pointer, number, pointer, pointer, short, short, short, pointer, pointer, pointer,
+            pointer, pointer,
+        )  # fmt: skip
+        self._places = function("places", None, pointer, pointer, pointer, number, pointer)
+        self._apart = function(
+            "apart", None, number, pointer, pointer, pointer, pointer, pointer, pointer, pointer, pointer, short, short,
+            short, pointer,
+        )  # fmt: skip
 
     def run(
         self, operands: list[Array], steps: list[int], out: Array | None, cuts: Array | None
@@ -142,6 +144,46 @@ class Native:
             ids.ctypes.data, len(ids), starts.ctypes.data, ok.ctypes.data, collected.ctypes.data, *days, columns,
             tables, len(wanted), out.ctypes.data,
         )  # fmt: skip
+        return out
+
+    def scan(
+        self, donor: Array, starts: Array, value: Array | None, on: Array, values: tuple[int, int],
+        days: tuple[int, int], out: Array,
+    ) -> None:  # fmt: skip
+        self._scan(
+            donor.ctypes.data, starts.ctypes.data, len(donor), None if value is None else value.ctypes.data,
+            on.ctypes.data, *values, *days, out.ctypes.data,
+        )  # fmt: skip
+
+    def aged(
+        self, donor: Array, starts: Array, on: Array, born: Array, unborn: int, days: tuple[int, int],
+        sure: tuple[int, int], may: tuple[int, int], out: Array,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """Pairs and rows that are doubtful."""
+        rows = int(starts[-1]) - int(starts[0]) if len(starts) else 0
+        pairs, places = np.empty(rows, np.int32), np.empty(rows, np.int32)
+        both = ctypes.c_int32 * 2
+        told = self._aged(
+            donor.ctypes.data, starts.ctypes.data, len(donor), on.ctypes.data, born.ctypes.data, unborn, *days,
+            both(*sure), both(*may), out.ctypes.data, pairs.ctypes.data, places.ctypes.data,
+        )  # fmt: skip
+        return pairs[:told], places[:told]
+
+    def places(self, words: Array, before: Array, ids: Array) -> Array:
+        out = np.empty(len(ids), np.int32)
+        self._places(words.ctypes.data, before.ctypes.data, ids.ctypes.data, len(ids), out.ctypes.data)
+        return out
+
+    def apart(
+        self, event: tuple[Array, Array, Array, tuple[int, int]], anchor: tuple[Array, Array, Array, tuple[int, int]],
+        low: int, high: int, first: bool,
+    ) -> Array:  # fmt: skip
+        out = np.empty(len(event[0]), np.bool_)
+        both = ctypes.c_int32 * 2
+        sides: list[Any] = []
+        for begin, count, on, days in (event, anchor):
+            sides += [begin.ctypes.data, count.ctypes.data, on.ctypes.data, both(*days)]
+        self._apart(len(out), *sides, low, high, first, out.ctypes.data)
         return out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from talka_node.engines.bitmap.bits import And, Or, Tree
+from talka_node.engines.bitmap.bits import And, Or, Tree, Words
 from talka_query.nodes import Ages, Criterion, Window
 
 Array = npt.NDArray[Any]
@@ -77,6 +77,10 @@ class Operand:
     def make(self) -> Array:
         """All that fit."""
         raise NotImplementedError
+
+    def words(self) -> Words | None:
+        """All that fit, as dense words: by reading all rows in order; None if that is no quicker than `test`."""
+        return None
 
     def size(self, everybody: int) -> int:
         bound = self.tree or self.upper

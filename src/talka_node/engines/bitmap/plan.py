@@ -15,7 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from talka_node.columns import NO_DATE, SEXES, day
-from talka_node.engines.bitmap.bits import And, Bits, Found, Leaf, Not, Or, Tree, bitmap, count, evaluate
+from talka_node.engines.bitmap.bits import (
+    And,
+    Bits,
+    Found,
+    Leaf,
+    Not,
+    Or,
+    Tree,
+    bitmap,
+    count,
+    evaluate,
+    many,
+)
 from talka_node.engines.bitmap.build import Span
 from talka_node.engines.bitmap.checks import (
     ANY_AGE,
@@ -321,7 +333,7 @@ class Planner:
 
     def found(self, parts: Sequence[Operand]) -> Found:
         """Who fits all of it."""
-        whole = self.all_of(self.all_seen(parts))
+        whole = self._made_dense(self.all_of(self.all_seen(parts)))
         if whole.tree is not None:
             return evaluate(whole.tree, self.index.count)
         ids, last = self._verified(whole)
@@ -329,11 +341,26 @@ class Planner:
 
     def count(self, parts: Sequence[Operand]) -> int:
         """How many fit all of it."""
-        whole = self.all_of(self.all_seen(parts))
+        whole = self._made_dense(self.all_of(self.all_seen(parts)))
         if whole.tree is not None:
             return count(whole.tree, self.index.count)
         ids, last = self._verified(whole)
         return len(ids) if last is None else int(np.count_nonzero(last.test(ids)))
+
+    def _made_dense(self, whole: Operand) -> Operand:
+        """If even the smallest bound is a large part of everybody, checks that can read all rows in order become sets:
+        that is quicker than going to the rows donor by donor."""
+        everybody = self.index.count
+        parts = [*whole.exact, *whole.checks] if isinstance(whole, AllOf) else [whole]
+        if not many(min(part.size(everybody) for part in parts), everybody):
+            return whole
+        made: list[Operand] = []
+        for part in parts:
+            words = part.words() if part.tree is None else None
+            made.append(
+                part if words is None else Exact(Leaf(Bits.of_words(words)), part.what, seeing=part.seeing)
+            )
+        return self.all_of(made)
 
     def _verified(self, whole: Operand) -> tuple[Array, Operand | None]:
         """Who fits all of it but the last check, and that check (None if nothing is left to test)."""

@@ -197,6 +197,86 @@ def test_both_kinds_of_loops_give_the_judges_answers_over_many_donors(loops: str
         assert engine.attrition(question, given) == judge.attrition(question, given), question
 
 
+def rows_of_pairs(rng: np.random.Generator, pairs: int) -> tuple[Any, Any, Any]:
+    """Donors, where the rows of each begin, and how many rows there are: some have more than the loops hold at once."""
+    donors = np.sort(rng.choice(700, pairs, replace=False)).astype(np.int32)
+    count = rng.choice([1, 1, 2, 7, 8, 9, 56, 57, 64, 300, 9000], pairs)
+    count[rng.integers(0, pairs)] = 9000
+    return donors, np.append(0, np.cumsum(count)).astype(np.int32), count
+
+
+def test_loops_over_rows_agree(loops: str) -> None:
+    rng = np.random.default_rng(4)
+    donors, starts, count = rows_of_pairs(rng, 120)
+    total, born = int(starts[-1]), rng.integers(-20_000, 0, 704).astype(np.int32)
+    born[donors[::9]] = NO_DATE
+    value, on = (rng.integers(-(2**15), 2**15, total).astype(np.int16) for _ in range(2))
+    # Ends that lie outside the column's type, and those that let few rows of few donors through.
+    for low, high, since, until in [
+        (-(2**15), 2**15 - 1, -(2**15), 2**15 - 1), (0, 40, -100, 10_000), (-(10**6), -32_000, 0, 10**6),
+        (0, -1, 0, 1), (10**6, 10**7, 0, 1), (5, 5, 5, 5),
+    ]:  # fmt: skip
+        for values in (value, None):
+            fits = (on >= since) & (on <= until)
+            if values is not None:
+                fits &= (values >= low) & (values <= high)
+            out = np.zeros(11, np.uint64)
+            ends = (0, 0) if values is None else (low, high)
+            if kernels.scan(donors, starts, values, on, ends, (since, until), out):
+                assert kernels.ids(out).tolist() == donors[kernels.any_of(fits, count)].tolist()
+        sure, may = (7_000, 9_000), (6_996, 9_004)
+        out = np.zeros(11, np.uint64)
+        doubt = kernels.aged(donors, starts, on, born, NO_DATE, (since, until), sure, may, out)
+        if doubt is None:
+            assert loops != "compiled"
+            continue
+        owner = np.repeat(np.arange(len(donors)), count)
+        lived = on - born[donors[owner]].astype(np.int64)
+        there = (on >= since) & (on <= until) & (born[donors[owner]] != NO_DATE)
+        hit = kernels.any_of(there & (lived >= sure[0]) & (lived < sure[1]), count)
+        assert kernels.ids(out).tolist() == donors[hit].tolist()
+        rows = np.flatnonzero(there & (lived >= may[0]) & (lived < may[1]) & ~hit[owner])
+        assert [each.tolist() for each in doubt] == [owner[rows].tolist(), rows.tolist()]
+
+
+def test_places_in_a_set_agree(loops: str) -> None:
+    rng = np.random.default_rng(5)
+    words = rng.integers(0, 2**64, 40, dtype=np.uint64)
+    inside = kernels.ids(words).tolist()
+    wanted = np.unique(rng.integers(0, 2560, 500)).astype(np.uint32)
+    expected = [inside.index(each) if each in inside else -1 for each in wanted.tolist()]
+    assert kernels.places(words, wanted).tolist() == expected
+
+
+def test_days_between_two_lists_of_dates_agree(loops: str) -> None:
+    if loops != "compiled":
+        pytest.skip("numpy has no such loop: there the engine compares all rows at once")
+    rng = np.random.default_rng(6)
+
+    def side() -> kernels.Side:
+        count = rng.integers(0, 5, 400).astype(np.int32)
+        on = np.concatenate([np.sort(rng.integers(-50, 50, n)) for n in count]).astype(np.int16)
+        return (np.cumsum(count) - count).astype(np.int32), count, on, (-30, 40)
+
+    def dates(of: kernels.Side, place: int) -> list[int]:
+        begin, count, on, (low, high) = of
+        return [day for day in on[begin[place] : begin[place] + count[place]].tolist() if low <= day <= high]
+
+    for low, high in ((0, 0), (-10, 10), (-(10**7), -5), (3, 10**7), (5, -5)):
+        for first in (False, True):
+            event, anchor = side(), side()
+            found = kernels.apart(event, anchor, low, high, first)
+            assert found is not None
+            assert found.tolist() == [
+                any(
+                    low <= e - a <= high
+                    for a in (dates(anchor, at)[:1] if first else dates(anchor, at))
+                    for e in dates(event, at)
+                )
+                for at in range(400)
+            ]
+
+
 def test_loops_agree_bit_by_bit(loops: str) -> None:
     rng = np.random.default_rng(3)
     for count in (1, 7, 512, 513, 20_000):
