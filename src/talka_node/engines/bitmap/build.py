@@ -167,15 +167,18 @@ def _order_rows(code: Array, ordinal: Array, days: Array) -> Array:
     """The permutation that sorts by code, donor and date, missing dates first."""
     known = days != NO_DATE
     least = int(days[known].min()) if known.any() else 0
-    late = np.where(known, days.astype(np.int64) - least + 1, 0)
+    late = np.where(known, days - np.int32(least - 1), np.int32(0))
     bits = [int(part.max()).bit_length() if len(part) else 0 for part in (code, ordinal, late)]
     places = len(code).bit_length()
     if sum(bits) + places <= 63:
         # One number per row with its place below: sorting plain numbers is several times quicker than argsort.
-        keys = (code.astype(np.int64) << (bits[1] + bits[2])) | (ordinal.astype(np.int64) << bits[2]) | late
-        keys = (keys << places) | np.arange(len(code))
+        keys = code.astype(np.int64)
+        for part, size in ((ordinal, bits[1]), (late, bits[2]), (np.arange(len(code)), places)):
+            keys <<= size
+            keys |= part
         keys.sort()
-        return keys & ((1 << places) - 1)
+        keys &= (1 << places) - 1
+        return keys
     return np.lexsort((late, ordinal, code))
 
 
@@ -183,7 +186,10 @@ def _facts(name: str, facts: FactColumns, order: Order, arrays: Arrays) -> None:
     codes, vocabulary = _sorted(facts.code)
     ordinals = order(facts.donor)
     known = np.flatnonzero((ordinals >= 0) & (codes >= 0))
-    codes, ordinals, days = codes[known], ordinals[known], facts.on[known]
+    days = facts.on
+    if len(known) < len(codes):
+        codes, ordinals, days = codes[known], ordinals[known], days[known]
+    del known
     rows = _order_rows(codes, ordinals, days)
     codes, ordinals, days = codes[rows], ordinals[rows], days[rows]
     bounds = np.searchsorted(codes, np.arange(len(vocabulary) + 1, dtype=np.int32))
@@ -270,18 +276,26 @@ def _measurements(facts: MeasurementColumns, order: Order, arrays: Arrays) -> No
     codes, vocabulary = _sorted(facts.code)
     ordinals = order(facts.donor)
     known = np.flatnonzero((ordinals >= 0) & (codes >= 0))
-    codes, ordinals, days, values = codes[known], ordinals[known], facts.on[known], facts.value[known]
+    days, values = facts.on, facts.value
+    # A hundred million rows are not copied more often than needed.
+    if len(known) < len(codes):
+        codes, ordinals, days, values = codes[known], ordinals[known], days[known], values[known]
+    del known
     rows = _order_rows(codes, ordinals, days)
-    codes, ordinals, days, values = codes[rows], ordinals[rows], days[rows], values[rows]
+    arrays["measurement.on"] = narrow(days[rows])
+    codes = codes[rows]
+    ordinals = ordinals[rows]
+    values = values[rows]
+    del rows, days
     bounds = np.searchsorted(codes, np.arange(len(vocabulary) + 1, dtype=np.int32))
     words("measurement", vocabulary, arrays)
-    arrays["measurement.on"] = narrow(days)
     arrays["measurement.value"], arrays["measurement.scale"] = _scaled(values, bounds)
     # Per code: its donors ascending, and where the rows of each begin.
-    keys = (codes.astype(np.int64) << 32) | ordinals
-    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
+    del values
+    other = (codes[1:] != codes[:-1]) | (ordinals[1:] != ordinals[:-1])
+    first = np.flatnonzero(np.append(True, other)) if len(codes) else np.empty(0, np.int64)
     arrays["measurement.donor"] = ordinals[first]
-    arrays["measurement.first"] = np.append(first, len(keys)).astype(_places(len(keys)))
+    arrays["measurement.first"] = np.append(first, len(codes)).astype(_places(len(codes)))
     donors = np.searchsorted(codes[first], np.arange(len(vocabulary) + 1, dtype=np.int32)).astype(np.int64)
     arrays["measurement.donors"] = donors
     _pack("measurement", (_bitmap(ordinals[first][a:b]) for a, b in _pairs(donors)), arrays)
@@ -293,7 +307,8 @@ def _scaled(values: Array, bounds: Array) -> tuple[Array, Array]:
     A value stands for k / scale exactly, as floating point divides, so that comparing whole numbers loses nothing.
     """
     scales = np.ones(len(bounds) - 1, np.int32)
-    whole = np.empty(len(values), np.int64)
+    none = -(2**31)
+    whole = np.empty(len(values), np.int32)
     for place, (a, b) in enumerate(_pairs(bounds)):
         part = values[a:b]
         missing = np.isnan(part)
@@ -307,12 +322,13 @@ def _scaled(values: Array, bounds: Array) -> tuple[Array, Array]:
         else:
             return values, np.zeros(len(bounds) - 1, np.int32)
         scales[place] = scale
-        whole[a:b][missing] = -(2**62)
-        whole[a:b][~missing] = near.astype(np.int64)
-    known = whole[whole != -(2**62)]
-    small = not len(known) or (known.min() > -(2**15) and known.max() < 2**15)
-    kind: type[np.int16 | np.int32] = np.int16 if small else np.int32
-    return np.where(whole == -(2**62), np.iinfo(kind).min, whole).astype(kind), scales
+        whole[a:b][missing] = none
+        whole[a:b][~missing] = near.astype(np.int32)
+    known = whole[whole != none]
+    if len(known) and (known.min() <= -(2**15) or known.max() >= 2**15):
+        return whole, scales
+    whole[whole == none] = -(2**15)
+    return whole.astype(np.int16), scales
 
 
 # --- specimens --------------------------------------------------------------------------------------------

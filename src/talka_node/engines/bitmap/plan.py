@@ -49,6 +49,8 @@ from talka_query.nodes import Ages, Criterion, Window, Zygosity
 
 Array = npt.NDArray[Any]
 
+# Reading the rows of so many donors in order costs as much as going to those of one.
+IN_ORDER = 4
 _COPIES = {Zygosity.HETEROZYGOUS: 1, Zygosity.HOMOZYGOUS: 2, Zygosity.CARRIER: None}
 
 
@@ -352,11 +354,14 @@ class Planner:
         that is quicker than going to the rows donor by donor."""
         everybody = self.index.count
         parts = [*whole.exact, *whole.checks] if isinstance(whole, AllOf) else [whole]
-        if not many(min(part.size(everybody) for part in parts), everybody):
+        sizes = sorted(part.size(everybody) for part in parts)
+        if not many(sizes[0], everybody):
             return whole
         made: list[Operand] = []
         for part in parts:
-            words = part.words() if part.tree is None else None
+            size = part.size(everybody)
+            least = sizes[1] if len(sizes) > 1 and size == sizes[0] else sizes[0]  # of the others
+            words = part.words() if part.tree is None and size <= IN_ORDER * least else None
             made.append(
                 part if words is None else Exact(Leaf(Bits.of_words(words)), part.what, seeing=part.seeing)
             )

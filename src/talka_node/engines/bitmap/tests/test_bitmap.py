@@ -138,6 +138,17 @@ CRITERIA: dict[str, Criterion] = {
     "no later than": Within(kept("Serum"), has("II"), None, -365),
     "both limits": Within(kept("Serum"), has("II"), -400, 400),
     "of the first": Within(kept("Serum"), has("II"), -400, 400, first=True),
+    "a common code or a leaf": has("I10", "E11.9"),
+    "since and until": Diagnosis(frozenset({"I10"}), window=Window(DAYS[20], DAYS[40])),
+    "at an age": Diagnosis(frozenset({"I10"}), age=Ages(40, 50)),
+    "at an age, of a chapter": Diagnosis(frozenset({"II", "I10"}), window=Window(DAYS[5]), age=Ages(None, 60)),
+    "at an age, and a rare one": All((has("C34"), Diagnosis(frozenset({"I10"}), age=Ages(41, None)))),
+    "two common codes": Within(has("I10"), has("E11"), 0, 1000),
+    "two common codes, of a window": Within(
+        Diagnosis(frozenset({"I10"}), window=Window(DAYS[10], DAYS[50])), has("E11"), -2000, 2000, first=True
+    ),
+    "one leaf and a chapter": Within(has("E11.9"), has("II"), -3000, 3000),
+    "at an age, days apart": Within(Diagnosis(frozenset({"I10"}), age=Ages(40, 60)), has("II"), -3000, 3000),
     "whenever measured": Measurement("39156-5", window=Window(date(2003, 1, 1))),
     "measured until the day": Measurement("39156-5", 41.2, window=Window(None, DAYS[60])),
     "since the day": Measurement("39156-5", None, 18.5, window=Window(DAYS[60])),
