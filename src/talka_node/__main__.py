@@ -9,6 +9,8 @@ talka-node forget NODE PERSON              erase a person, for good
 talka-node keys NODE                       name persons with a key server; before the first import
 talka-node hub NODE                        whose feed of consents and whose permits are taken
 talka-node permits add NODE FILE …         take permits that the hub signed; permits list, permits revoke
+talka-node coverage NODE --to FILE         how many persons, sealed for the hub alone
+talka-node changes NODE FEED               the register's signed feed: which code took another's place
 talka-node allow NODE CALLER               register who may ask over the network
 talka-node serve NODE                      Beacon and signed questions over HTTP
 talka-node status NODE                     what is here, in numbers
@@ -100,6 +102,9 @@ def _on_node(chosen: argparse.Namespace, run: Callable[[Node, argparse.Namespace
         given = {name: value for name, value in vars(chosen).items() if name != "node"}
         if "paths" in given:
             given["paths"] = [str(path.resolve()) for path in chosen.paths]
+        given = {
+            name: str(each.resolve()) if isinstance(each, Path) else each for name, each in given.items()
+        }
         answer = control.ask(chosen.node, given)
         if answer is None:
             raise
@@ -214,6 +219,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("files", nargs="+", type=Path, help="an envelope a line")
     revoke.add_argument("permits", nargs="+", metavar="permit", help="its name")
+
+    made = command("coverage", "how many persons are donors, sealed for the hub alone, once a day")
+    made.add_argument("--to", type=Path, required=True, metavar="FILE", help="a new file for the parcel")
+    made.add_argument(
+        "--exact", action="store_true", help="numbers of pseudonyms instead of sketches of them"
+    )
+
+    made = command("changes", "take the register's signed feed of changed personal codes")
+    made.add_argument("feed", type=Path, help="its messages, one a line")
 
     made = command("allow", "let a caller ask over the network, by its key")
     made.add_argument("caller", help="small letters, digits, dots and dashes")
@@ -539,6 +553,8 @@ ON_NODE: dict[str, Callable[[Node, argparse.Namespace], Told]] = {
     "withdraw": withdraw,
     "forget": upkeep.forgotten,
     "hub": upkeep.hub,
+    "coverage": upkeep.coverage,
+    "changes": upkeep.changed_codes,
     "permits": upkeep.permits,
     "status": status,
     "verify": verify,

@@ -1,4 +1,5 @@
-"""What the hub pushes: POST /consents, messages of its feed; POST /permits, permits and revocations.
+"""What the hub pushes: POST /consents, messages of its feed; POST /permits, permits and revocations. And what it alone
+gets: POST /coverage, a sealed parcel.
 
 The body is an envelope a line, in order. The answer is as many lines: receipts of messages; of permits what became of
 them, JSON. The request is signed like a question (see
@@ -15,8 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from talka_node.consent.feed import LARGEST
-from talka_node.node import Node
-from talka_node.signed import Denied, Gate
+from talka_node.disclosure import Refused
+from talka_node.node import Node, NotANode
+from talka_node.signed import Caller, Denied, Gate
 
 MOST = 2 * LARGEST  # bytes of a request
 
@@ -24,7 +26,7 @@ MOST = 2 * LARGEST  # bytes of a request
 def routes(node: Node, gate: Gate) -> list[Route]:
     """To be mounted among a node's routes."""
 
-    async def pushed(request: Request) -> list[bytes]:
+    async def entered(request: Request) -> tuple[bytes, Caller]:
         body = bytearray()
         try:
             async for piece in request.stream():
@@ -34,10 +36,26 @@ def routes(node: Node, gate: Gate) -> list[Route]:
         except ClientDisconnect:
             raise Denied("request", "the connection broke before the whole request was here", 400) from None
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        gate.enter(request.method, path, request.headers, bytes(body))
+        caller = gate.enter(request.method, path, request.headers, bytes(body))
         if node.hub is None:
             raise Denied("hub", "this node listens to no hub; its people set one with talka-node hub", 409)
-        return [line for line in bytes(body).splitlines() if line.strip()]
+        return bytes(body), caller
+
+    async def pushed(request: Request) -> list[bytes]:
+        body, _ = await entered(request)
+        return [line for line in body.splitlines() if line.strip()]
+
+    async def coverage(request: Request) -> Response:
+        body, caller = await entered(request)
+        if node.hub is None or caller.name != node.hub.caller:
+            raise Denied("hub", "coverage leaves for the hub alone", 403)
+        try:
+            told = await run_in_threadpool(node.coverage, exact=body.strip() == b"exact")
+        except NotANode as why:
+            raise Denied("coverage", str(why), 409) from None
+        if isinstance(told, Refused):
+            raise Denied("refused", "; ".join(told.reasons), 403)
+        return Response(told.content, media_type="application/octet-stream")
 
     async def consents(request: Request) -> Response:
         return _lines(await run_in_threadpool(node.take_feed, await pushed(request)))
@@ -49,6 +67,7 @@ def routes(node: Node, gate: Gate) -> list[Route]:
     return [
         Route("/consents", consents, methods=["POST"]),
         Route("/permits", permits, methods=["POST"]),
+        Route("/coverage", coverage, methods=["POST"]),
     ]
 
 

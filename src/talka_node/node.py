@@ -21,16 +21,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from talka_node import catalogue, consent, disclosure, hub, journal
+from talka_node import catalogue, consent, coverage, disclosure, hub, journal, parcel
 from talka_node.catalogue import Catalogue
 from talka_node.consent import Forms, Grounds
 from talka_node.consent.chain import Damaged as ConsentDamaged
@@ -47,12 +49,14 @@ from talka_node.importers import Manifest, Progress, import_files
 from talka_node.importers.manifest import signing_key
 from talka_node.journal import Journal
 from talka_node.permits import NotAPermit, Permits
+from talka_node.pseudonyms import changes
 from talka_node.store import Store
 from talka_query import check, wire
 from talka_query.check import Problem
-from talka_query.nodes import Question
+from talka_query.nodes import AskerKind, Purpose, Question, Use
 
 FORMAT = 1
+COVERAGE = Purpose(Use.STATISTICS, AskerKind.PUBLIC_BODY)  # what the hub counts persons for
 
 
 def now() -> datetime:
@@ -73,6 +77,14 @@ class NotANode(Exception):
 
 class Open(NotANode):
     """Another process has the node open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What may go to the hub, sealed for it (see `parcel`), and what may be told of it to the node's own people."""
+
+    content: bytes
+    told: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +167,15 @@ class Node:
             ),
         )
         self.catalogue = self._catalogue()
-        self._lock, self._feeding = threading.Lock(), threading.Lock()
+        self._lock, self._feeding, self._covering = (threading.Lock() for _ in range(3))
+        self._covered = max(
+            (
+                date.fromisoformat(entry.read()["on"])
+                for entry in journal.entries(self.path / "journal", since=clock().date())
+                if entry.kind == "coverage"
+            ),
+            default=None,
+        )
         self._index: tuple[Bitmap, int] | None = None
         self.hub: Hub | None = None
         self._feed: Feed | None = None
@@ -334,6 +354,82 @@ class Node:
     def _refusal(self, asked: bytes, refused: Refused) -> Pending[Any]:
         body = orjson.dumps({"question": orjson.Fragment(asked), "reasons": refused.reasons})
         return Pending(self.journal.submit("refusal", body), lambda _: refused)
+
+    # --- coverage -----------------------------------------------------------------------------------------
+
+    def coverage(self, *, exact: bool = False) -> Parcel | Refused:
+        """How many persons are donors here, by region, age and sex, so that the hub can count unions over nodes: as
+        sketches, or `exact` as the numbers of pseudonyms themselves. Sealed for the hub alone, once a day.
+
+        Only strata leave that are large enough (`disclosure.strata`), of donors whose consent permits statistics.
+        NotANode where there is no key server, or no hub to seal it for.
+        """
+        table, epoch = self.identity.table, self.identity.epoch
+        if table is None or epoch is None:
+            raise NotANode(
+                "coverage counts network pseudonyms: configure a key server, see `talka-node keys`"
+            )
+        if self.hub is None or self.hub.seal is None:
+            raise NotANode("coverage is sealed for the hub: give its key with `talka-node hub --seal`")
+        with self._covering:
+            day = self.today()
+            if self._covered == day:
+                # Two of one day would tell who came or went between them.
+                return Refused(("coverage left today; ask again tomorrow",))
+            basis = consent.basis(self.log.state, COVERAGE, day)
+            donors, persons = self.store.columns().donors, table.persons(epoch)
+            counted = coverage.count(basis, donors, persons, node=self.log.node, on=day)
+            strata = disclosure.strata(counted.sizes(), self.policy, self.hub.caller)
+            kind = None if exact else coverage.LG_K
+            leaves = counted.within(strata, self.policy.coverage.stratum, lg_k=kind)
+            about: dict[str, Any] = {
+                "what": "coverage",
+                "node": self.log.node,
+                "to": self.hub.caller,
+                "on": day.isoformat(),
+                "epoch": epoch,
+                "changes_of_codes": counted.source.feed,
+            }
+            content = b""
+            if leaves is not None:
+                to = X25519PublicKey.from_public_bytes(self.hub.seal)
+                content = parcel.sealed(leaves.to_bytes(), about, to, signing_key(self.path))
+            told = {
+                **about,
+                "exact": exact,
+                "strata": len(leaves.strata) if leaves is not None else 0,
+                "minimum": self.policy.coverage.stratum,
+                "sha256": sha256(content).hexdigest(),
+            }
+            entry = self.journal.submit("coverage", orjson.dumps(told)).result()
+            self._covered = day
+        if leaves is None:
+            return Refused((f"fewer than {self.policy.coverage.stratum} persons are too few to leave",))
+        twice = "an upper bound: one person with an old and a new code counts twice"
+        counts = twice if counted.source.feed is None else "persons"
+        return Parcel(content, {**told, "entry": entry.number, "counts": counts})
+
+    def changes(self, lines: Iterable[str]) -> changes.Applied:
+        """Take the register's signed feed of changed codes: from then on an old code and its new one are one person's.
+
+        FeedError where a message is not the register's or does not follow; what came before it is taken.
+        """
+        keys, table = self.identity.keys, self.identity.table
+        if keys is None or table is None or keys.register is None:
+            raise NotANode(
+                "changes of codes are for nodes with a key server: see `talka-node keys --register`"
+            )
+        register = Ed25519PublicKey.from_public_bytes(keys.register)
+        try:
+            return changes.apply(lines, register, table, self.identity.namer())
+        finally:
+            store = Store(self.path)
+            with store.writing() as writer:
+                resolver = self.identity.resolver(self._highest() + 1)
+                resolver.flush()
+                if (same := resolver.same()) != store.state.same:
+                    writer.commit(replace(store.state, same=same))
+            self.refresh()
 
     # --- facts --------------------------------------------------------------------------------------------
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from talka_node import node
-from talka_node.hub import Hub
+from talka_node.disclosure import Refused
+from talka_node.hub import Hub, put
 from talka_node.importers.manifest import signing_key
 from talka_node.node import NotANode
 from talka_node.pseudonyms import configured
@@ -124,6 +126,29 @@ def permits(opened: node.Node, chosen: argparse.Namespace) -> Told:
     if chosen.action == "revoke":
         return {"revoked": [opened.permits.revoke(name, opened.today()) for name in chosen.permits]}
     return {"permits": opened.permits.all(opened.today())}
+
+
+def coverage(opened: node.Node, chosen: argparse.Namespace) -> Told:
+    """A sealed parcel for the hub into a file. What is told here is about nobody."""
+    place = Path(chosen.to)
+    if place.exists():
+        raise FileExistsError(f"{place} exists; give a new file")
+    found = opened.coverage(exact=chosen.exact)
+    if isinstance(found, Refused):
+        return {"refused": list(found.reasons)}
+    put(place, found.content)
+    return {"file": str(place), **found.told}
+
+
+def changed_codes(opened: node.Node, chosen: argparse.Namespace) -> Told:
+    """The register's feed of changed codes."""
+    applied = opened.changes(Path(chosen.feed).read_text("utf-8").splitlines())
+    told = applied.feed
+    return {
+        "changes": applied.changes,
+        "taken_before": applied.before,
+        "up_to": f"message {told.sequence} of {told.day}" if told else None,
+    }
 
 
 def forgotten(opened: node.Node, chosen: argparse.Namespace) -> Told:
