@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from talka_node.codes import icd10
+from talka_node.columns import MISSING as MISSING_CODE
 from talka_node.columns import SEXES, day
 from talka_node.engines import Cell, Exact
 from talka_node.engines.bitmap import kernels
 from talka_node.engines.bitmap.bits import Bits, Found, Leaf, Or, bitmap
 from talka_node.engines.bitmap.build import LIMITS
-from talka_node.engines.bitmap.checks import fitting_specimens, specimen_rows
+from talka_node.engines.bitmap.checks import fitting_specimens, specimen_rows, tabled
 from talka_node.engines.bitmap.index import Index, Recent, Vocabulary, latest_birth
 from talka_node.engines.bitmap.views import View
 from talka_query import nodes
@@ -240,8 +241,62 @@ class Breakdown:
                 cells[(name,)] = n
         return cells
 
+    def _tabled(self, question: Question, view: View, found: Found) -> tuple[int, dict[Cell, int]] | None:
+        """As `_of_rows`, in one pass over the specimens; None if that takes more than compiled loops know."""
+        index, specimens = self.index, self.index.specimens
+        columns = {
+            Axis.BIOBANK: (specimens.biobank, specimens.biobank_words),
+            Axis.SAMPLE_TYPE: (specimens.type, specimens.type_words),
+            Axis.COLLECTION: (specimens.collection, specimens.collection_words),
+        }
+        asked = tabled(index, question.samples)
+        simple = columns.keys() | {Axis.SEX, Axis.AGE_BAND}
+        if not kernels.compiled() or asked is None or not simple.issuperset(question.by):
+            return None
+        inner = sorted(question.by, key=lambda axis: _ORDER[axis])
+        places = np.arange(len(SEXES) * BANDS, dtype=np.int64)
+        # Per axis the values of every code, the missing one last; or of every cell of `Demography`.
+        dimensions = [
+            Dimension(places // BANDS, SEX_NAMES, axis)
+            if axis is Axis.SEX
+            else Dimension(places % BANDS, BAND_NAMES, axis)
+            if axis is Axis.AGE_BAND
+            else _worded(
+                np.append(np.arange(len(columns[axis][1].words)), MISSING_CODE), columns[axis][1], axis
+            )
+            for axis in inner
+        ]
+        size = _size(dimensions)
+        if size > KEPT_NAMES or any(len(words.words) > 127 for _, words in columns.values()):
+            return None
+        of_donor = np.zeros(256, np.int32)
+        tables, step = [], size
+        for axis, each in zip(inner, dimensions, strict=True):
+            step //= len(each.names)
+            if axis in columns:
+                table = np.zeros(256, np.int32)
+                table[: len(each.codes) - 1] = each.codes[:-1] * step
+                table[MISSING_CODE] = each.codes[-1] * step
+                tables.append((columns[axis][0], table))
+            else:
+                of_donor[: len(places)] += (each.codes * step).astype(np.int32)
+        donor = self.demography(question.ages_at).table
+        counts = kernels.cells(
+            found.ids, specimens.rows, view.ok, specimens.collected, *asked, tables, donor, of_donor, size,
+            once=question.count is Count.DONORS,
+        )  # fmt: skip
+        if counts is None:
+            return None
+        used = np.flatnonzero(counts)
+        told = counts[used]
+        return int(told.sum()), self._named(used, told, dimensions, inner, question.by)
+
     def _of_rows(self, question: Question, view: View, found: Found) -> tuple[int, dict[Cell, int]]:
         """The whole and the cells, from the donors' specimens."""
+        if question.by and question.count is not Count.ALIQUOTS:
+            told = self._tabled(question, view, found)
+            if told is not None:
+                return told
         rows, donors = self._samples(question, view, found)
         weights: Array | None = None
         whole = len(rows)

@@ -415,23 +415,31 @@ class RowsOfSpecimens(Check):
         return kernels.any_of(fitting_specimens(self.view, self._pattern, rows), count)
 
     def _compiled(self, ids: Array) -> Mask | None:
-        pattern, specimens = self._pattern, self.index.specimens
-        if pattern.age != ANY_AGE or pattern.aliquots > 0:
+        specimens, asked = self.index.specimens, tabled(self.index, self._pattern)
+        if asked is None:
             return None
-        days = ends_of(pattern.collected, specimens.collected.dtype)
-        if pattern.collected == NO_WINDOW:
-            days = LIMITS[specimens.collected.dtype]  # a missing date will do as well
-        wanted = [
-            (column, np.array(words.some(codes), np.int64))
-            for codes, column, words in (
-                (pattern.types, specimens.type, specimens.type_words),
-                (pattern.biobanks, specimens.biobank, specimens.biobank_words),
-                (pattern.collections, specimens.collection, specimens.collection_words),
-                (pattern.temperatures, specimens.temperature, specimens.temperature_words),
-            )
-            if codes
-        ]
-        return kernels.specimens(ids, specimens.rows, self.view.ok, specimens.collected, days, wanted)
+        return kernels.specimens(ids, specimens.rows, self.view.ok, specimens.collected, *asked)
+
+
+def tabled(index: Index, pattern: nodes.Specimen) -> tuple[Span, list[tuple[Array, Array]]] | None:
+    """The pattern as days between which, and codes of columns; None if it asks for more than that."""
+    if pattern.age != ANY_AGE or pattern.aliquots > 0:
+        return None
+    specimens = index.specimens
+    days = ends_of(pattern.collected, specimens.collected.dtype)
+    if pattern.collected == NO_WINDOW:
+        days = LIMITS[specimens.collected.dtype]  # a missing date will do as well
+    wanted = [
+        (column, np.array(words.some(codes), np.int64))
+        for codes, column, words in (
+            (pattern.types, specimens.type, specimens.type_words),
+            (pattern.biobanks, specimens.biobank, specimens.biobank_words),
+            (pattern.collections, specimens.collection, specimens.collection_words),
+            (pattern.temperatures, specimens.temperature, specimens.temperature_words),
+        )
+        if codes
+    ]
+    return days, wanted
 
 
 def specimen_rows(index: Index, ids: Array) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from pyroaring import BitMap
 
 from talka_node.columns import NO_DATE, day
 from talka_node.engines.bitmap import kernels
-from talka_node.engines.bitmap.bits import Bits, Words, bitmap, many
+from talka_node.engines.bitmap.bits import Bits, Tree, Words, bitmap, many
 from talka_node.engines.bitmap.build import LIMITS, Arrays, Order, Span
 from talka_query.ages import MISSING
 
@@ -323,6 +323,7 @@ class Index:
         self.measurements = Measurements(arrays, self.words, self.count)
         self.specimens = Specimens(arrays)
         self.genotypes = Genotypes(arrays, self.words)
+        self.ages: Recent[Tree] = Recent(32)  # by day and ages
 
     @cached_property
     def order(self) -> Order:
@@ -590,14 +591,14 @@ class Genotypes:
         self._one, self._two = Carriers(arrays, "variant.one"), Carriers(arrays, "variant.two")
         self._gene_variants, self._gene_starts = arrays["gene.variants"], arrays["gene.starts"]
         self._words = words
-        self._recent: Recent[Bits] = Recent(4096)
+        self.recent: Recent[Bits] = Recent(4096)
 
     def of_variants(self, stretches: Sequence[Span], copies: int | None) -> Bits:
         """Who carries one of the variants in these stretches: one copy, two, or (None) at least one."""
         sets = [self._one] if copies == 1 else [self._two] if copies == 2 else [self._one, self._two]
         if sum(high - low for low, high in stretches) > FEW_VARIANTS:
             return self._of_many(sets, stretches)
-        return self._recent.fetch((copies, *stretches), lambda: self._of_few(sets, stretches))
+        return self._of_few(sets, stretches)
 
     def _of_few(self, sets: Sequence[Carriers], stretches: Sequence[Span]) -> Bits:
         parts = [each.ids(at) for each in sets for low, high in stretches for at in range(low, high)]

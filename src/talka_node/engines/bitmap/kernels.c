@@ -148,6 +148,41 @@ void talka_specimens(const uint32_t *ids, int64_t count, const int32_t *starts, 
     }
 }
 
+/* Counts the specimens of these donors that are permitted, collected from since until until, and of wanted codes (as in
+   talka_specimens) by cell: that of a specimen is the sum of what its tables say of its codes and of its donor's. With
+   `seen` (a zero per cell) each donor counts once in a cell. */
+void talka_cells(const uint32_t *ids, int64_t count, const int32_t *starts, const uint8_t *ok, const int16_t *collected,
+                 int32_t since, int32_t until, const int8_t *const *columns, const uint8_t *const *wanted, int32_t many,
+                 const int8_t *const *axes, const int32_t *const *tables, int32_t sides, const uint8_t *donor,
+                 const int32_t *of_donor, int32_t *seen, int32_t *counts) {
+    for (int64_t i = 0; i < count; i++) {
+        if (i + 16 < count)
+            __builtin_prefetch(&starts[ids[i + 16]]);
+        if (i + 8 < count) {
+            __builtin_prefetch(&ok[starts[ids[i + 8]]]);
+            __builtin_prefetch(&collected[starts[ids[i + 8]]]);
+        }
+        int32_t base = of_donor[donor[ids[i]]];
+        for (int32_t row = starts[ids[i]]; row < starts[ids[i] + 1]; row++) {
+            if (!ok[row] || collected[row] < since || collected[row] > until)
+                continue;
+            int32_t c = 0, cell = base;
+            while (c < many && wanted[c][(uint8_t)columns[c][row]])
+                c++;
+            if (c < many)
+                continue;
+            for (int32_t side = 0; side < sides; side++)
+                cell += tables[side][(uint8_t)axes[side][row]];
+            if (seen) {
+                if (seen[cell] == i + 1)
+                    continue;
+                seen[cell] = (int32_t)(i + 1);
+            }
+            counts[cell]++;
+        }
+    }
+}
+
 /* Whether any of `count` bits from bit `from` on is set; eight bytes behind them may be read too. */
 static int any(const uint8_t *bits, int64_t from, int64_t count) {
     uint64_t some;

@@ -226,6 +226,11 @@ def specimens(
         or not _types(ids, np.uint32, starts, np.int32, collected, np.int16)
     ):
         return None
+    tables = _tables(wanted)
+    return None if tables is None else _native.specimens(ids, starts, ok, collected, days, tables)
+
+
+def _tables(wanted: list[tuple[Array, Array]]) -> list[tuple[Array, Array]] | None:
     tables = []
     for column, codes in wanted:
         if not _types(column, np.int8):
@@ -233,7 +238,36 @@ def specimens(
         table = np.zeros(256, np.uint8)
         table[codes] = 1
         tables.append((column, table))
-    return _native.specimens(ids, starts, ok, collected, days, tables)
+    return tables
+
+
+def cells(
+    ids: Array,
+    starts: Array,
+    ok: Array,
+    collected: Array,
+    days: tuple[int, int],
+    wanted: list[tuple[Array, Array]],
+    axes: list[tuple[Array, Array]],
+    donor: Array,
+    of_donor: Array,
+    size: int,
+    *,
+    once: bool,
+) -> Array | None:
+    """How many of the donors' specimens (those of `specimens`) are in each of so many cells, or how many donors have
+    one there (`once`). A specimen's cell is the sum of what each axis (a column and a table by code, -1 its last) says
+    of it, and `of_donor` of its donor's number; None as in `measured`."""
+    if (
+        _native is None
+        or not _types(ids, np.uint32, starts, np.int32, collected, np.int16, donor, np.uint8)
+        or not all(_types(column, np.int8) for column, _ in axes)
+    ):
+        return None
+    tables = _tables(wanted)
+    if tables is None:
+        return None
+    return _native.cells(ids, starts, ok, collected, days, tables, axes, donor, of_donor, size, once)
 
 
 def scan(

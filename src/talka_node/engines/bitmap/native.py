@@ -73,6 +73,10 @@ class Native:
             "specimens", None, pointer, number, pointer, pointer, pointer, short, short, pointer, pointer, short,
             pointer,
         )  # fmt: skip
+        self._cells = function(
+            "cells", None, pointer, number, pointer, pointer, pointer, short, short, pointer, pointer, short, pointer,
+            pointer, short, pointer, pointer, pointer, pointer,
+        )  # fmt: skip
         self._scan = function(
             "scan", None, pointer, pointer, number, pointer, pointer, narrow, narrow, narrow, narrow, pointer
         )
@@ -138,13 +142,25 @@ class Native:
         wanted: list[tuple[Array, Array]],
     ) -> Array:  # fmt: skip
         out = np.empty(len(ids), np.bool_)
-        columns = (ctypes.c_void_p * len(wanted))(*[column.ctypes.data for column, _ in wanted])
-        tables = (ctypes.c_void_p * len(wanted))(*[table.ctypes.data for _, table in wanted])
         self._specimens(
-            ids.ctypes.data, len(ids), starts.ctypes.data, ok.ctypes.data, collected.ctypes.data, *days, columns,
-            tables, len(wanted), out.ctypes.data,
+            ids.ctypes.data, len(ids), starts.ctypes.data, ok.ctypes.data, collected.ctypes.data, *days,
+            *_pairs(wanted), out.ctypes.data,
         )  # fmt: skip
         return out
+
+    def cells(
+        self, ids: Array, starts: Array, ok: Array, collected: Array, days: tuple[int, int],
+        wanted: list[tuple[Array, Array]], axes: list[tuple[Array, Array]], donor: Array, of_donor: Array, size: int,
+        once: bool,
+    ) -> Array:  # fmt: skip
+        counts = np.zeros(size, np.int32)
+        seen = np.zeros(size, np.int32) if once else None
+        self._cells(
+            ids.ctypes.data, len(ids), starts.ctypes.data, ok.ctypes.data, collected.ctypes.data, *days,
+            *_pairs(wanted), *_pairs(axes), donor.ctypes.data, of_donor.ctypes.data,
+            None if seen is None else seen.ctypes.data, counts.ctypes.data,
+        )  # fmt: skip
+        return counts
 
     def scan(
         self, donor: Array, starts: Array, value: Array | None, on: Array, values: tuple[int, int],
@@ -185,6 +201,16 @@ class Native:
             sides += [begin.ctypes.data, count.ctypes.data, on.ctypes.data, both(*days)]
         self._apart(len(out), *sides, low, high, first, out.ctypes.data)
         return out
+
+
+def _pairs(columns: list[tuple[Array, Array]]) -> tuple[Any, Any, int]:
+    """Columns, a table for each of them, and how many there are."""
+    kind = ctypes.c_void_p * len(columns)
+    return (
+        kind(*[column.ctypes.data for column, _ in columns]),
+        kind(*[table.ctypes.data for _, table in columns]),
+        len(columns),
+    )
 
 
 def load(*, compiling: bool = True) -> Native | None:

@@ -147,7 +147,8 @@ class Planner:
             case nodes.Within():
                 return self._within(criterion)
             case nodes.Age(years):
-                return Exact(self._of_age(years), "age")
+                kept = index.ages.fetch((self.ages_at, years), lambda: self._of_age(years))
+                return Exact(kept, "age")
             case nodes.Born(window):
                 return Exact(self._born(window), "born")
             case nodes.IsSex(any_of):
@@ -233,19 +234,7 @@ class Planner:
     def _carriers(self, criterion: nodes.Variant | nodes.VariantIn) -> Bits:
         genotypes, copies = self.index.genotypes, _COPIES[criterion.zygosity]
         if isinstance(criterion, nodes.Variant):
-            chromosome = genotypes.chromosome_words.find(criterion.chromosome)
-            reference = genotypes.reference_words.find(criterion.reference)
-            alternate = genotypes.alternate_words.find(criterion.alternate)
-            if chromosome is None or reference is None or alternate is None:
-                return self.index.nobody
-            rows = genotypes.chromosome_rows(chromosome)
-            low, high = genotypes.between(rows, criterion.position, criterion.position)
-            places = [
-                (at, at + 1)
-                for at in range(low, high)
-                if genotypes.reference[at] == reference and genotypes.alternate[at] == alternate
-            ]
-            return genotypes.of_variants(places, copies) if places else self.index.nobody
+            return genotypes.recent.fetch(criterion, lambda: self._carriers_of(criterion, copies))
         gene = None if criterion.gene is None else genotypes.gene_words.find(criterion.gene)
         if criterion.gene is not None and gene is None:
             return self.index.nobody
@@ -268,6 +257,22 @@ class Planner:
                 if max(low, start) < min(high, end)
             ]
         return genotypes.of_variants(places, copies)
+
+    def _carriers_of(self, variant: nodes.Variant, copies: int | None) -> Bits:
+        genotypes = self.index.genotypes
+        chromosome = genotypes.chromosome_words.find(variant.chromosome)
+        reference = genotypes.reference_words.find(variant.reference)
+        alternate = genotypes.alternate_words.find(variant.alternate)
+        if chromosome is None or reference is None or alternate is None:
+            return self.index.nobody
+        rows = genotypes.chromosome_rows(chromosome)
+        low, high = genotypes.between(rows, variant.position, variant.position)
+        places = [
+            (at, at + 1)
+            for at in range(low, high)
+            if genotypes.reference[at] == reference and genotypes.alternate[at] == alternate
+        ]
+        return genotypes.of_variants(places, copies) if places else self.index.nobody
 
     # --- records ---
 

@@ -169,6 +169,13 @@ QUESTIONS = [
     asked(All(), Axis.SAMPLE_TYPE),
     asked(has("I10"), Axis.SAMPLE_TYPE),
     asked(has("C34"), Axis.AGE_BAND, Axis.BIOBANK, Axis.SAMPLE_TYPE),
+    asked(has("I10"), Axis.SAMPLE_TYPE, Axis.SEX, Axis.AGE_BAND, count=Count.SAMPLES),
+    asked(All(), Axis.COLLECTION, Axis.SAMPLE_TYPE),
+    replace(
+        asked(has("E11"), Axis.COLLECTION, Axis.SEX),
+        samples=Specimen(frozenset({"Serum", "DNA"}), Window(date(2005, 1, 1)), biobanks=frozenset({"abb"})),
+    ),
+    replace(asked(has("E11"), Axis.BIOBANK, Axis.SEX), samples=Specimen(age=Ages(40, 60))),
     asked(All(), Axis.DIAGNOSIS_CHAPTER, Axis.SEX),
     asked(has("II"), Axis.YEAR, count=Count.SAMPLES),
     asked(All(), Axis.COLLECTION, Axis.BIOBANK, count=Count.ALIQUOTS),
