@@ -196,6 +196,11 @@ NAMES = {
     "XML",
     "Turtle",
     "JSON-LD",
+    "HealthDCAT-AP",
+    "GDI",
+    "MIABIS",
+    "FHIR",
+    "BBMRI",
 }
 
 

@@ -35,6 +35,7 @@ from talka.network.api import router as network
 from talka.parties.api import router as parties
 from talka.parties.models import Token
 from talka.plan.api import router as plan
+from talka.biobanks.api import router as biobanks
 from talka.portfolio.api import router as portfolio
 from talka.strategy.api import router as strategy
 
@@ -178,7 +179,7 @@ api = Api(
     docs=Manual(),
     urls_namespace="api",
 )
-ROUTERS = [core, domains, parties, network, legislation, governance, strategy, plan, portfolio, documents]
+ROUTERS = [core, domains, parties, network, legislation, governance, strategy, plan, biobanks, portfolio, documents]
 for router in ROUTERS:
     api.add_router("", router)
 

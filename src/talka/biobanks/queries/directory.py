@@ -1,0 +1,222 @@
+"""Reads of the directory. The search reads the two derived columns of every collection once and counts in memory: ten
+thousand of them take some 50 ms, and every facet's numbers come from the very rows that are listed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from talka.biobanks.models import (
+    Biobank,
+    BiobankNetwork,
+    Collection,
+    CollectionNetwork,
+    Contact,
+    Figure,
+    NetworkMember,
+    QualityMark,
+    Resource,
+    ResourcePart,
+    Service,
+)
+from talka.biobanks.models.directory import FACETS, due
+from talka.core.stems import query_stems
+from talka.domains.models import Ecosystem
+
+MOST_WORDS = 12  # of a question that are heeded
+
+
+def contacts(ecosystem: Ecosystem) -> QuerySet[Contact]:
+    return Contact.objects.filter(ecosystem=ecosystem)
+
+
+def biobanks(ecosystem: Ecosystem, *, withdrawn: bool = True) -> QuerySet[Biobank]:
+    """The biobanks of an ecosystem in their order."""
+    rows = Biobank.objects.filter(ecosystem=ecosystem).select_related("ecosystem", "juristic_person", "contact", "node")
+    return rows if withdrawn else rows.filter(withdrawn=False)
+
+
+def whole(rows: QuerySet[Biobank]) -> QuerySet[Biobank]:
+    """Biobanks with what belongs to them."""
+    return rows.prefetch_related(
+        Prefetch("collections", Collection.objects.select_related("biobank__ecosystem", "parent")),
+        Prefetch("services", Service.objects.select_related("biobank__ecosystem")),
+        Prefetch("qualities", QualityMark.objects.select_related("collection")),
+        Prefetch("network_links", NetworkMember.objects.select_related("network__ecosystem")),
+    )
+
+
+def collections(ecosystem: Ecosystem) -> QuerySet[Collection]:
+    """The collections of an ecosystem, by biobank."""
+    return (
+        Collection.objects.filter(biobank__ecosystem=ecosystem)
+        .select_related("biobank__ecosystem", "biobank__juristic_person", "parent", "contact")
+        .order_by("biobank__order", "biobank", "order", "id")
+    )
+
+
+def joined(rows: QuerySet[Collection]) -> QuerySet[Collection]:
+    """Collections with their networks."""
+    return rows.prefetch_related(
+        Prefetch("network_links", CollectionNetwork.objects.select_related("network__ecosystem"))
+    )
+
+
+def networks(ecosystem: Ecosystem) -> QuerySet[BiobankNetwork]:
+    return (
+        BiobankNetwork.objects.filter(ecosystem=ecosystem)
+        .select_related("ecosystem", "juristic_person", "contact")
+        .prefetch_related(Prefetch("member_links", NetworkMember.objects.select_related("biobank__ecosystem")))
+    )
+
+
+def resources(ecosystem: Ecosystem) -> QuerySet[Resource]:
+    return (
+        Resource.objects.filter(ecosystem=ecosystem)
+        .select_related("ecosystem", "contact")
+        .prefetch_related(
+            Prefetch("part_links", ResourcePart.objects.select_related("collection__biobank__ecosystem"))
+        )
+    )
+
+
+def services(ecosystem: Ecosystem) -> QuerySet[Service]:
+    return (
+        Service.objects.filter(biobank__ecosystem=ecosystem)
+        .select_related("biobank__ecosystem", "contact")
+        .order_by("biobank__order", "biobank", "order", "id")
+    )
+
+
+def qualities(ecosystem: Ecosystem) -> QuerySet[QualityMark]:
+    return QualityMark.objects.filter(biobank__ecosystem=ecosystem).select_related(
+        "biobank__ecosystem", "collection__biobank"
+    )
+
+
+def latest_figures(rows: Iterable[Collection]) -> dict[int, dict[str, Figure]]:
+    """What nodes last told of some collections, by collection and what is counted; one question."""
+    found: dict[int, dict[str, Figure]] = {}
+    told = Figure.objects.filter(collection__in=[row.pk for row in rows]).select_related("node")
+    for figure in told.order_by("as_of", "id"):
+        found.setdefault(figure.collection_id, {})[figure.kind_of] = figure
+    return found
+
+
+def unchecked(ecosystem: Ecosystem, today: date) -> list[Any]:
+    """Biobanks and collections whose description nobody has confirmed for a year; never confirmed first."""
+    return due([*biobanks(ecosystem), *collections(ecosystem)], today)
+
+
+# ---------------------------------------------------------------- search
+
+
+@dataclass(frozen=True)
+class FacetValue:
+    code: str
+    label: str
+    count: int
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: ids in order, best first, and the numbers beside every value of every facet."""
+
+    ids: Sequence[int]
+    total: int  # collections in all
+    facets: Mapping[str, Sequence[FacetValue]] = field(default_factory=dict)
+
+
+def search(
+    ecosystem: Ecosystem, *, text: str = "", chosen: Mapping[str, Sequence[str]] | None = None, disease: str = ""
+) -> Found:
+    """Collections by words and facets. Values of one facet are alternatives, facets are conditions.
+
+    The number beside a value is how many would be found with it and what the *other* facets say, so that it is what a
+    click will show. `disease` is the beginning of an ICD-10 code, or an ORPHA code. One question to the database.
+    """
+    wanted = {facet: frozenset(codes) for facet, codes in (chosen or {}).items() if codes}
+    groups = query_stems(text)[:MOST_WORDS] if text.strip() else []
+    rows = Collection.objects.filter(
+        biobank__ecosystem=ecosystem, withdrawn=False, biobank__withdrawn=False
+    ).order_by("biobank__order", "biobank", "order", "id")
+    illness = disease.strip().casefold()
+    total, hits, counts = 0, [], {facet: Counter[str]() for facet in (*FACETS, "biobank")}
+    for pk, marks, words in rows.values_list("pk", "marks", "words"):
+        total += 1
+        if illness and f" disease:{illness}" not in marks:
+            continue
+        if groups and not all(any(f" {stem}" in words for stem in group) for group in groups):
+            continue
+        held: dict[str, list[str]] = {}
+        for mark in marks.split():
+            facet, _colon, code = mark.partition(":")
+            held.setdefault(facet, []).append(code)
+        missed = [facet for facet, codes in wanted.items() if codes.isdisjoint(held.get(facet, ()))]
+        if not missed:
+            hits.append(pk)
+            for facet, counter in counts.items():
+                counter.update(held.get(facet, ()))
+        elif len(missed) == 1 and missed[0] in counts:
+            counts[missed[0]].update(held.get(missed[0], ()))
+    return Found(hits, total, _facets(counts, wanted, ecosystem))
+
+
+def _facets(
+    counts: Mapping[str, Counter[str]], wanted: Mapping[str, frozenset[str]], ecosystem: Ecosystem
+) -> dict[str, list[FacetValue]]:
+    found: dict[str, list[FacetValue]] = {}
+    for facet, (_column, choices) in FACETS.items():
+        found[facet] = [
+            FacetValue(code, str(label), counts[facet][code], code in wanted.get(facet, ()))
+            for code, label in choices.choices
+            if counts[facet][code] or code in wanted.get(facet, ())
+        ]
+    named = Biobank.objects.filter(ecosystem=ecosystem, withdrawn=False).order_by("order", "id")
+    found["biobank"] = [
+        FacetValue(row.code, row.acronym or str(row.title), counts["biobank"][row.code], row.code in wanted.get("biobank", ()))
+        for row in named
+        if counts["biobank"][row.code] or row.code in wanted.get("biobank", ())
+    ]
+    return found
+
+
+def by_ids(ids: Sequence[int]) -> list[Collection]:
+    """Collections in the order of their ids."""
+    rows = Collection.objects.filter(pk__in=ids).select_related("biobank__ecosystem", "parent").in_bulk()
+    return [rows[pk] for pk in ids if pk in rows]
+
+
+def descendants(collection: Collection) -> list[Collection]:
+    """The parts of a collection, with theirs, level by level below it in one read of the biobank."""
+    rows = Collection.objects.filter(biobank=collection.biobank).select_related("biobank__ecosystem")
+    below: dict[int | None, list[Collection]] = {}
+    for row in rows:
+        below.setdefault(row.parent_id, []).append(row)
+    found, waiting = [], list(below.get(collection.pk, ()))
+    while waiting:
+        row = waiting.pop(0)
+        found.append(row)
+        waiting = [*below.get(row.pk, ()), *waiting]
+    return found
+
+
+def networks_of(collection: Collection) -> QuerySet[BiobankNetwork]:
+    """The networks of a collection: its own, and those of its biobank."""
+    return (
+        BiobankNetwork.objects.filter(
+            Q(collection_links__collection=collection) | Q(member_links__biobank=collection.biobank_id)
+        )
+        .select_related("ecosystem")
+        .distinct()
+    )
+
+
+def resources_of(collection: Collection) -> QuerySet[Resource]:
+    return Resource.objects.filter(part_links__collection=collection).select_related("ecosystem")
