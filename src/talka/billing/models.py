@@ -124,7 +124,11 @@ class Issuer(Addressed):
     class Meta:
         ordering: ClassVar = ["code"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["prefix"], name="issuer_prefix_once"),
+            models.UniqueConstraint(
+                fields=["prefix"],
+                name="issuer_prefix_once",
+                violation_error_message=_("Another institution gives numbers with this prefix already."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -202,9 +206,12 @@ class Customer(Addressed):
                 fields=["country", "registration_number"],
                 condition=~Q(registration_number=""),
                 name="customer_registration_number_once",
+                violation_error_message=_("Another customer has this registration number already."),
             ),
             models.CheckConstraint(
-                condition=Q(organisation=None) | Q(person=None), name="customer_organisation_or_person"
+                condition=Q(organisation=None) | Q(person=None),
+                name="customer_organisation_or_person",
+                violation_error_message=_("A customer is an organisation or a person, not both."),
             ),
             models.CheckConstraint(condition=Q(language__in=["lv", "en"]), name="customer_language_known"),
         ]
@@ -229,7 +236,9 @@ class Standing(Noun):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["customer", "starts"], name="standing_once"),
             models.CheckConstraint(
-                condition=Q(ends=None) | Q(ends__gte=F("starts")), name="standing_ends_after_start"
+                condition=Q(ends=None) | Q(ends__gte=F("starts")),
+                name="standing_ends_after_start",
+                violation_error_message=_("It would end before it starts."),
             ),
             # What a start-up is, and what an own unit is, follows from other facts.
             models.CheckConstraint(
@@ -262,7 +271,9 @@ class StartUpProfile(Noun):
         ordering: ClassVar = ["customer"]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(declared_on__gte=F("registered_on")), name="start_up_declared_after_registration"
+                condition=Q(declared_on__gte=F("registered_on")),
+                name="start_up_declared_after_registration",
+                violation_error_message=_("A company declares after it was registered."),
             )
         ]
 
@@ -296,10 +307,14 @@ class UndertakingLink(Noun):
                 fields=["controlling", "controlled", "starts"], name="undertaking_link_once"
             ),
             models.CheckConstraint(
-                condition=~Q(controlling=F("controlled")), name="undertaking_link_not_to_itself"
+                condition=~Q(controlling=F("controlled")),
+                name="undertaking_link_not_to_itself",
+                violation_error_message=_("An enterprise does not control itself."),
             ),
             models.CheckConstraint(
-                condition=Q(ends=None) | Q(ends__gte=F("starts")), name="undertaking_link_ends_after_start"
+                condition=Q(ends=None) | Q(ends__gte=F("starts")),
+                name="undertaking_link_ends_after_start",
+                violation_error_message=_("It would end before it starts."),
             ),
         ]
 
@@ -328,9 +343,15 @@ class PayerAccount(Noun):
     class Meta:
         ordering: ClassVar = ["issuer", "code"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["issuer", "code"], name="payer_account_code_once"),
+            models.UniqueConstraint(
+                fields=["issuer", "code"],
+                name="payer_account_code_once",
+                violation_error_message=_("This issuer has an account of that code already."),
+            ),
             models.CheckConstraint(
-                condition=Q(ends=None) | Q(ends__gte=F("starts")), name="payer_account_ends_after_start"
+                condition=Q(ends=None) | Q(ends__gte=F("starts")),
+                name="payer_account_ends_after_start",
+                violation_error_message=_("It would end before it starts."),
             ),
             models.CheckConstraint(condition=Q(cap=None) | Q(cap__gte=0), name="payer_account_cap_positive"),
         ]
@@ -459,9 +480,15 @@ class Tariff(Noun):
     class Meta:
         ordering: ClassVar = ["issuer", "owner_unit", "code"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["issuer", "code"], name="tariff_code_once"),
+            models.UniqueConstraint(
+                fields=["issuer", "code"],
+                name="tariff_code_once",
+                violation_error_message=_("This institution has a price of that code already."),
+            ),
             models.CheckConstraint(
-                condition=Q(exemption_code="") | ~Q(exemption_reason=""), name="tariff_says_why_exempt"
+                condition=Q(exemption_code="") | ~Q(exemption_reason=""),
+                name="tariff_says_why_exempt",
+                violation_error_message=_("Say why it is exempt from VAT."),
             ),
         ]
 
@@ -513,6 +540,7 @@ class TariffVersion(Noun):
             models.CheckConstraint(
                 condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")),
                 name="tariff_version_ends_after_start",
+                violation_error_message=_("It would end before it starts."),
             ),
             models.CheckConstraint(
                 condition=Q(capacity__gte=0, minimum__gte=0, step__gte=0), name="tariff_version_positive"
@@ -529,6 +557,23 @@ class TariffVersion(Noun):
 
     def get_absolute_url(self) -> str:
         return self.tariff.get_absolute_url() + f"?version={self.number}"
+
+    @property
+    def cost_list(self) -> list[dict[str, str]]:
+        """The costs as plain texts, as a cell of a table holds them."""
+        return [_plain(row, ("kind_of", "title", "yearly", "each", "evidence")) for row in self.costs.all()]
+
+    @property
+    def band_list(self) -> list[dict[str, str]]:
+        return [
+            _plain(row, ("code", "title_lv", "title_en", "days", "begins", "ends"))
+            for row in self.bands.all()
+        ]
+
+    @property
+    def rate_list(self) -> list[dict[str, str]]:
+        names = ("price_class", "band", "since", "amount", "basis", "margin", "evidence")
+        return [_plain(row, names) for row in self.rates.all()]
 
     @property
     def ecosystem_id(self) -> int:
@@ -620,14 +665,22 @@ class Rate(Noun):
         ordering: ClassVar = ["version", "price_class", "band", "since"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["version", "price_class", "band", "since"], name="billing_rate_once"
+                fields=["version", "price_class", "band", "since"],
+                name="billing_rate_once",
+                violation_error_message=_("A class has one rate for a band and a quantity."),
             ),
             models.CheckConstraint(condition=Q(amount__gte=0, since__gte=0), name="billing_rate_positive"),
             models.CheckConstraint(
-                condition=~Q(basis="market") | ~Q(evidence=""), name="billing_rate_market_has_evidence"
+                condition=~Q(basis="market") | ~Q(evidence=""),
+                name="billing_rate_market_has_evidence",
+                violation_error_message=_("A market price needs its evidence: whose price, of what day."),
             ),
             models.CheckConstraint(
-                condition=~Q(basis="cost_plus") | Q(margin__gt=0), name="billing_rate_margin_stated"
+                condition=~Q(basis="cost_plus") | Q(margin__gt=0),
+                name="billing_rate_margin_stated",
+                violation_error_message=_(
+                    "Full cost and margin: say what the margin of the field is, in percent."
+                ),
             ),
         ]
 
@@ -811,6 +864,11 @@ class Charge(VatField, Noun):
 
     def get_absolute_url(self) -> str:
         return self.account.get_absolute_url() + f"#charge{self.pk}"
+
+    @property
+    def tariff_of(self) -> Tariff | None:
+        """What it is the use of; None for a sum that no price list has."""
+        return self.version.tariff if self.version else None
 
     @property
     def ecosystem_id(self) -> int:
@@ -1154,6 +1212,16 @@ class Reminder(Noun):
     @property
     def ecosystem_id(self) -> int:
         return self.invoice.issuer.ecosystem_id
+
+
+def _plain(row: Noun, names: tuple[str, ...]) -> dict[str, str]:
+    """The columns that say something, numbers without zeros that say nothing."""
+    values = {name: getattr(row, name) for name in names}
+    return {
+        name: f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+        for name, value in values.items()
+        if value not in (None, "", 0)
+    }
 
 
 def whole_cost_rate(costs: list[CostLine], capacity: Decimal) -> Decimal:

@@ -28,7 +28,8 @@ def xml(invoice: Invoice) -> bytes:
 
 
 def text(data: bytes, path: str) -> list[str]:
-    return [str(node.text) for node in etree.fromstring(data).xpath(path, namespaces=NAMES)]
+    found: Any = etree.fromstring(data).xpath(path, namespaces=NAMES)
+    return [str(node.text) for node in found]
 
 
 # ---------------------------------------------------------------- every kind is sound

@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable
 
 import einvoice
-import mockeinvoice
-from peppol.xsd import validate_xsd
+import mockeinvoice  # type: ignore[import-untyped]
+from peppol.xsd import validate_xsd  # type: ignore[import-untyped]
 
 
 def schema(data: bytes) -> set[str]:
