@@ -53,6 +53,20 @@ class Dimension:
     key: Hashable
 
 
+@dataclass(slots=True)
+class Shape:
+    """What `kernels.cells` needs to know of some axes. `inner`: the axes, outermost first; `dimensions`: per axis the
+    values of every code of its column (the missing one last) or of every cell of `Demography`; `tables`: per column,
+    and `of_donor` per cell of `Demography`, what they add to a cell's number; `size`: how many cells, 0 if it cannot.
+    """
+
+    inner: list[Axis]
+    dimensions: list[Dimension]
+    tables: list[tuple[Array, Array]]
+    of_donor: Array
+    size: int
+
+
 class Demography:
     """Sex and age band of everybody on one day: the cuts between them, and who is not where the cuts say.
 
@@ -121,6 +135,7 @@ class Breakdown:
         self.index = index
         self._demography: Recent[Demography] = Recent(8)
         self._cells: Recent[list[Cell]] = Recent(8 * KEPT_NAMES)
+        self._shapes: dict[tuple[Axis, ...], Shape] = {}
 
     def demography(self, at: date) -> Demography:
         return self._demography.fetch(at, lambda: Demography(self.index, at))
@@ -243,60 +258,61 @@ class Breakdown:
 
     def _tabled(self, question: Question, view: View, found: Found) -> tuple[int, dict[Cell, int]] | None:
         """As `_of_rows`, in one pass over the specimens; None if that takes more than compiled loops know."""
-        index, specimens = self.index, self.index.specimens
-        columns = {
-            Axis.BIOBANK: (specimens.biobank, specimens.biobank_words),
-            Axis.SAMPLE_TYPE: (specimens.type, specimens.type_words),
-            Axis.COLLECTION: (specimens.collection, specimens.collection_words),
-        }
-        asked = tabled(index, question.samples)
-        simple = columns.keys() | {Axis.SEX, Axis.AGE_BAND}
-        if not kernels.compiled() or asked is None or not simple.issuperset(question.by):
+        if not kernels.compiled() or question.count is Count.ALIQUOTS or not question.by:
             return None
-        inner = sorted(question.by, key=lambda axis: _ORDER[axis])
-        places = np.arange(len(SEXES) * BANDS, dtype=np.int64)
-        # Per axis the values of every code, the missing one last; or of every cell of `Demography`.
-        dimensions = [
-            Dimension(places // BANDS, SEX_NAMES, axis)
-            if axis is Axis.SEX
-            else Dimension(places % BANDS, BAND_NAMES, axis)
-            if axis is Axis.AGE_BAND
-            else _worded(
-                np.append(np.arange(len(columns[axis][1].words)), MISSING_CODE), columns[axis][1], axis
-            )
-            for axis in inner
-        ]
-        size = _size(dimensions)
-        if size > KEPT_NAMES or any(len(words.words) > 127 for _, words in columns.values()):
+        shape, asked = self._shapes.get(question.by), tabled(self.index, question.samples)
+        if shape is None:
+            shape = self._shapes[question.by] = self._shape(question.by)
+        if not shape.size or asked is None:
             return None
-        of_donor = np.zeros(256, np.int32)
-        tables, step = [], size
-        for axis, each in zip(inner, dimensions, strict=True):
-            step //= len(each.names)
-            if axis in columns:
-                table = np.zeros(256, np.int32)
-                table[: len(each.codes) - 1] = each.codes[:-1] * step
-                table[MISSING_CODE] = each.codes[-1] * step
-                tables.append((columns[axis][0], table))
-            else:
-                of_donor[: len(places)] += (each.codes * step).astype(np.int32)
-        donor = self.demography(question.ages_at).table
+        specimens = self.index.specimens
         counts = kernels.cells(
-            found.ids, specimens.rows, view.ok, specimens.collected, *asked, tables, donor, of_donor, size,
-            once=question.count is Count.DONORS,
+            found.ids, specimens.rows, view.ok, specimens.collected, *asked, shape.tables,
+            self.demography(question.ages_at).table, shape.of_donor, shape.size, once=question.count is Count.DONORS,
         )  # fmt: skip
         if counts is None:
             return None
         used = np.flatnonzero(counts)
         told = counts[used]
-        return int(told.sum()), self._named(used, told, dimensions, inner, question.by)
+        return int(told.sum()), self._named(used, told, shape.dimensions, shape.inner, question.by)
+
+    def _shape(self, axes: tuple[Axis, ...]) -> Shape:
+        specimens = self.index.specimens
+        columns = {
+            Axis.BIOBANK: (specimens.biobank, specimens.biobank_words),
+            Axis.SAMPLE_TYPE: (specimens.type, specimens.type_words),
+            Axis.COLLECTION: (specimens.collection, specimens.collection_words),
+        }
+        shape = Shape(sorted(axes, key=lambda axis: _ORDER[axis]), [], [], np.zeros(256, np.int32), 0)
+        places = np.arange(len(SEXES) * BANDS)
+        for axis in shape.inner:
+            if axis is Axis.SEX:
+                shape.dimensions.append(Dimension(places // BANDS, SEX_NAMES, axis))
+            elif axis is Axis.AGE_BAND:
+                shape.dimensions.append(Dimension(places % BANDS, BAND_NAMES, axis))
+            elif axis not in columns or len(columns[axis][1].words) > 127:
+                return shape
+            else:
+                codes = np.append(np.arange(len(columns[axis][1].words)), MISSING_CODE)
+                shape.dimensions.append(_worded(codes, columns[axis][1], axis))
+        step = size = _size(shape.dimensions)
+        for axis, each in zip(shape.inner, shape.dimensions, strict=True):
+            step //= len(each.names)
+            if axis in columns:
+                table = np.zeros(256, np.int32)
+                table[: len(each.codes) - 1] = each.codes[:-1] * step
+                table[MISSING_CODE] = each.codes[-1] * step
+                shape.tables.append((columns[axis][0], table))
+            else:
+                shape.of_donor[: len(places)] += (each.codes * step).astype(np.int32)
+        shape.size = size if size <= KEPT_NAMES else 0
+        return shape
 
     def _of_rows(self, question: Question, view: View, found: Found) -> tuple[int, dict[Cell, int]]:
         """The whole and the cells, from the donors' specimens."""
-        if question.by and question.count is not Count.ALIQUOTS:
-            told = self._tabled(question, view, found)
-            if told is not None:
-                return told
+        told = self._tabled(question, view, found)
+        if told is not None:
+            return told
         rows, donors = self._samples(question, view, found)
         weights: Array | None = None
         whole = len(rows)

@@ -484,6 +484,7 @@ class Apart(Check):
         self.seeing = seeing
         self._event, self._anchor = criterion.event, criterion.anchor
         self._first = criterion.first
+        self._postings: dict[Dated, Posting] = {}
         self._low = None if criterion.low is None else max(-_FAR, min(criterion.low, _FAR))
         self._high = None if criterion.high is None else max(-_FAR, min(criterion.high, _FAR))
         self._simple = (self._low is None or self._high is None) and all(
@@ -506,9 +507,16 @@ class Apart(Check):
     def make(self) -> Array:
         if not self.listed:
             return super().make()
-        facts, pattern = self._facts(self._anchor)
-        ids = facts.posting(spans_of(self.index, pattern)).ids
+        ids = self._posting(self._anchor).ids
         return ids[self.test(ids)]
+
+    def _posting(self, pattern: Dated) -> Posting:
+        """One and the same for the whole question."""
+        found = self._postings.get(pattern)
+        if found is None:
+            facts, coded = self._facts(pattern)
+            found = self._postings[pattern] = facts.posting(spans_of(self.index, coded))
+        return found
 
     def _facts(self, pattern: Dated) -> tuple[Facts, Coded]:
         match pattern:
@@ -526,36 +534,38 @@ class Apart(Check):
     # --- by first and last dates ---
 
     def _by_extremes(self, ids: Array) -> Mask:
-        event_first, event_last, known = self._extremes(self._event, ids)
-        anchor_first, anchor_last, dated = self._extremes(self._anchor, ids)
-        known &= dated
         if self._low is not None:
-            known &= event_last - anchor_first >= self._low
-        elif self._high is not None:
-            known &= event_first - (anchor_first if self._first else anchor_last) <= self._high
+            event, known = self._extreme(self._event, ids, last=True)
+            anchor, dated = self._extreme(self._anchor, ids, last=False)
+            known &= event - anchor >= self._low
+        else:
+            event, known = self._extreme(self._event, ids, last=False)
+            anchor, dated = self._extreme(self._anchor, ids, last=not self._first)
+            if self._high is not None:
+                known &= event - anchor <= self._high
+        known &= dated
         return known
 
-    def _extremes(self, pattern: Dated, ids: Array) -> tuple[Array, Array, Mask]:
-        """First and last dates of each donor's records (as wide as differences need), and whether there are any."""
+    def _extreme(self, pattern: Dated, ids: Array, *, last: bool) -> tuple[Array, Mask]:
+        """First or last date of each donor's records (as wide as differences need), and whether there are any."""
         if isinstance(pattern, nodes.Specimen):
             types = self.index.specimens.type_words.some(pattern.types)
             if pattern.types and not types:
-                nothing = np.zeros(len(ids), np.int32)
-                return nothing, nothing, np.zeros(len(ids), np.bool_)
-            first, last = self.view.span(types[0] if types else None)
-            first, last = first.take(ids), last.take(ids)
-            known = last != LIMITS[last.dtype][0]
+                return np.zeros(len(ids), np.int32), np.zeros(len(ids), np.bool_)
+            dates = self.view.span(types[0] if types else None)[last].take(ids)
+            known = dates != LIMITS[dates.dtype][not last]
         else:
-            facts, coded = self._facts(pattern)
-            of = facts.posting(spans_of(self.index, coded))
-            places, known = places_in(of.ids, ids)
-            if not len(of.ids):
-                nothing = np.zeros(len(ids), np.int32)
-                return nothing, nothing, known
-            first, last = of.first[places], of.last[places]
-            known &= last != LIMITS[last.dtype][0]
-        size = np.int64 if first.dtype == np.int32 else np.int32
-        return first.astype(size), last.astype(size), known
+            of = self._posting(pattern)
+            column = of.last if last else of.first
+            if ids is of.ids:
+                dates, known = column, column != LIMITS[column.dtype][0]
+            elif len(of.ids):
+                places, known = places_in(of.ids, ids)
+                dates = column[places]
+                known &= dates != LIMITS[dates.dtype][0]
+            else:
+                dates, known = np.zeros(len(ids), np.int32), np.zeros(len(ids), np.bool_)
+        return dates.astype(np.int64 if dates.dtype == np.int32 else np.int32), known
 
     # --- by rows ---
 
