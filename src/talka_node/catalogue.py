@@ -7,12 +7,20 @@ Published lists, never what happens to be stored: that a rare code is accepted w
     biobanks: {code: name}       collections: {code: name}     cohorts: {code: name}
     regions: {code: name}        procedures: {code: name}      genes: [HGNC symbols]
     measurements: {LOINC code: unit}     beyond those that every node knows
+    datasets: https://slimnica.example/datasets/    with a collection's code after it, what a visa calls that dataset
+    description: what the node is; contact: mailto:…; access: where access may be applied for
+    uses: {collection: [DUO codes]}
+    sequencing: {collection: {date: 2024-01-15, strategy: WGS, platform: …, analysed: 2024-02-15, pipeline: …}}
+
+`sequencing` states that the DNA samples of a collection were read, which makes them runs and analyses of the Beacon.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +32,20 @@ from talka_node.codes.units import ANALYTES
 _TYPES = frozenset(each.code for each in samples.TYPES)
 _TEMPERATURES = frozenset(samples.TEMPERATURES)
 CHROMOSOMES = frozenset({*map(str, range(1, 23)), "X", "Y", "MT"})
+DUO = re.compile(r"DUO:[0-9]{7}")
 _NAMED = ("biobanks", "collections", "cohorts", "regions", "procedures", "measurements")
-KEYS = ("organisation", "beacon", *_NAMED, "genes")
+KEYS = (
+    "organisation",
+    "beacon",
+    "datasets",
+    "description",
+    "contact",
+    "access",
+    *_NAMED,
+    "genes",
+    "uses",
+    "sequencing",
+)
 
 EMPTY = """\
 # What this node publishes of itself; questions may name nothing else. Codes with names that people read.
@@ -38,6 +58,7 @@ regions: {}
 procedures: {}
 measurements: {}          # LOINC codes beyond the usual ones, each with its unit (UCUM)
 genes: []                 # HGNC symbols
+# access: https://…       # where access may be applied for; also description, contact, uses, sequencing
 """
 
 
@@ -53,11 +74,30 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequencing:
+    """How the DNA samples of a collection were read: `date` and `analysed` as ISO days."""
+
+    date: str
+    analysed: str
+    pipeline: str
+    strategy: str = ""
+    platform: str = ""
+    aligner: str = ""
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """Codes with their names; see `talka_query.check.Catalogue`, which this is. `kept`: units of the node's store."""
 
     organisation: Organisation = Organisation()
     beacon: str = "node.invalid"
+    datasets: str = ""
+    description: str = ""
+    contact: str = ""
+    access: str = ""
+    uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sequencing: Mapping[str, Sequencing] = field(default_factory=dict)
     biobanks_named: Mapping[str, str] = field(default_factory=dict)
     collections_named: Mapping[str, str] = field(default_factory=dict)
     cohorts_named: Mapping[str, str] = field(default_factory=dict)
@@ -142,10 +182,17 @@ def read(path: Path, kept: Mapping[str, str] | None = None) -> Catalogue:
     genes = told.get("genes") or []
     if not isinstance(genes, list):
         raise BadCatalogue(f"{path.name}: genes is a list of HGNC symbols")
+    named = {name: _texts(told.get(name), name, path) for name in _NAMED}
     return Catalogue(
         Organisation(**_texts(told.get("organisation"), "organisation", path, ("id", "name", "url"))),
         str(told.get("beacon") or "node.invalid"),
-        **{f"{name}_named": _texts(told.get(name), name, path) for name in _NAMED},
+        datasets=_address(told.get("datasets"), "datasets", path, "https://", "urn:"),
+        description=str(told.get("description") or ""),
+        contact=_address(told.get("contact"), "contact", path, "mailto:", "https://"),
+        access=_address(told.get("access"), "access", path, "https://", "mailto:"),
+        uses=_uses(told.get("uses"), named["collections"], path),
+        sequencing=_sequencing(told.get("sequencing"), named["collections"], path),
+        **{f"{name}_named": each for name, each in named.items()},
         genes=frozenset(map(str, genes)),
         kept=kept,
     )
@@ -158,3 +205,46 @@ def _texts(told: Any, name: str, path: Path, keys: tuple[str, ...] = ()) -> dict
     if keys and (unknown := sorted(map(str, told.keys() - set(keys)))):
         raise BadCatalogue(f"{path.name}: {name} has no {', '.join(unknown)}; it has {', '.join(keys)}")
     return {str(code): str(label) for code, label in told.items()}
+
+
+def _address(told: Any, name: str, path: Path, *kinds: str) -> str:
+    text = str(told or "")
+    if text and not text.startswith(kinds):
+        raise BadCatalogue(f"{path.name}: {name} is an address that begins with {' or '.join(kinds)}")
+    return text
+
+
+def _of_collections(told: Any, name: str, collections: Mapping[str, str], path: Path) -> dict[str, Any]:
+    told = {} if told is None else told
+    if not isinstance(told, dict):
+        raise BadCatalogue(f"{path.name}: {name} is a mapping, from collections")
+    if unknown := sorted(map(str, told.keys() - collections.keys())):
+        raise BadCatalogue(f"{path.name}: {name} speaks of {unknown[0]}, which is none of the collections")
+    return told
+
+
+def _uses(told: Any, collections: Mapping[str, str], path: Path) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for code, terms in _of_collections(told, "uses", collections, path).items():
+        if not isinstance(terms, list) or not all(DUO.fullmatch(str(each)) for each in terms):
+            raise BadCatalogue(f"{path.name}: uses of {code} is a list of codes such as DUO:0000042")
+        found[code] = tuple(map(str, terms))
+    return found
+
+
+def _sequencing(told: Any, collections: Mapping[str, str], path: Path) -> dict[str, Sequencing]:
+    known = tuple(each.name for each in fields(Sequencing))
+    found = {}
+    for code, about in _of_collections(told, "sequencing", collections, path).items():
+        texts = _texts(about, f"sequencing of {code}", path, known)
+        if missing := [each for each in ("date", "analysed", "pipeline") if not texts.get(each)]:
+            raise BadCatalogue(f"{path.name}: sequencing of {code} lacks {', '.join(missing)}")
+        for name in ("date", "analysed"):
+            try:
+                date.fromisoformat(texts[name])
+            except ValueError:
+                raise BadCatalogue(
+                    f"{path.name}: sequencing of {code}: {name} is a day, as 2024-01-15"
+                ) from None
+        found[code] = Sequencing(**texts)
+    return found

@@ -2,7 +2,7 @@
 
     GET  /health     that it runs                     everybody
     GET  /metrics    numbers for Prometheus           everybody who reaches it; nothing in them is about a person
-    *    /beacon/…   Beacon v2                        everybody
+    *    /beacon/…   Beacon v2                        everybody; records by visa: see `visas`
     POST /ask        a question in wire form          registered callers, signed: see `signed`
     POST /attrition  the same, step by step           registered callers, signed
     POST /consents   messages of the hub's feed       registered callers, signed, and by the hub: see `feedroute`
@@ -20,7 +20,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,92 +35,17 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from talka_node import beacon, feedroute, fhir
+from talka_node.beacon.answers import NodeSource, answered
 from talka_node.disclosure import Refused, Standing
-from talka_node.node import Answer, Node, NotUnderstood
+from talka_node.node import Node, NotUnderstood
 from talka_node.signed import Callers, Denied, Gate
-from talka_query import nodes, wire
+from talka_node.visas import Clearing, Trust
+from talka_query import wire
 from talka_query.nodes import Question
 
 log = logging.getLogger("talka_node")
 
 LONGEST = 256 << 10  # bytes of a question: a long one has a few thousand
-
-
-# --- the Beacon's view of a node --------------------------------------------------------------------------
-
-
-class NodeSource:
-    """The node as its Beacon sees it: every question goes through `Node.ask`, so through consent, disclosure and
-    journal. Records are not given: the node knows no visas."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-
-    def about(self) -> beacon.About:
-        known = self.node.catalogue
-        return beacon.About(
-            id=known.beacon,
-            name=self.node.name,
-            organisation=known.organisation.id,
-            organisation_name=known.organisation.name or self.node.name,
-            organisation_url=known.organisation.url,
-        )
-
-    def datasets(self) -> Sequence[beacon.Dataset]:
-        """Its collections."""
-        return [
-            beacon.Dataset(code, name, nodes.Specimen(collections=frozenset({code})))
-            for code, name in self.node.catalogue.collections_named.items()
-        ]
-
-    def cohorts(self) -> Sequence[beacon.Cohort]:
-        return [beacon.Cohort(code, name) for code, name in self.node.catalogue.cohorts_named.items()]
-
-    def vocabulary(self) -> beacon.Vocabulary:
-        known = self.node.catalogue
-        return beacon.Vocabulary(
-            regions=known.regions_named,
-            biobanks=known.biobanks_named,
-            collections=known.collections_named,
-            measurements={code: unit for code in sorted(known.measures) if (unit := known.unit(code))},
-            procedures=known.procedures_named,
-        )
-
-    async def ask(self, entry: beacon.Entry, question: Question) -> beacon.Told:
-        # All of the public are one asker, with one budget.
-        try:
-            answer = await answered(self.node, replace(question, asker="beacon"))
-        except NotUnderstood as why:
-            raise beacon.Refused(str(why), 400) from None
-        if isinstance(answer, Refused):
-            raise beacon.Refused("; ".join(answer.reasons))
-        told = answer.released
-        return beacon.Told(told.exists, told.total, told.smallest, told.within, told.moved)
-
-    async def visa(self, authorization: str | None) -> beacon.Visa | None:
-        if authorization:
-            raise beacon.Refused(
-                "this node takes no visas; ask without Authorization for whether and how many", 401
-            )
-        return None
-
-    async def records(
-        self,
-        entry: beacon.Entry,
-        question: Question,
-        dataset: beacon.Dataset,
-        of: tuple[beacon.Entry, str] | None,
-        visa: beacon.Visa,
-        page: slice,
-    ) -> beacon.Page:
-        raise beacon.Refused("this node gives no records")
-
-
-async def answered(node: Node, question: Question, standing: Standing = Standing.OPEN) -> Answer | Refused:
-    """What the node tells. A count takes less than handing it to a thread and back would; a table may take long."""
-    if question.by:
-        return await run_in_threadpool(node.ask, question, standing=standing)
-    return await node.begin(question, standing=standing).wait()
 
 
 # --- the application --------------------------------------------------------------------------------------
@@ -138,6 +63,7 @@ class Service:
         self.gate = Gate(Callers(node.path / "callers.json"), max(clock(), day), clock)
         node.engine()  # opened now, so that the first question need not wait
         settings = beacon.Settings(today=node.today)
+        self.clearing = Clearing(Trust(node.path / "visas"), lambda: node.catalogue.datasets, clock, day)
         app = Starlette(
             routes=[
                 Route("/health", self.health),
@@ -145,7 +71,7 @@ class Service:
                 Route("/ask", self.ask, methods=["POST"]),
                 Route("/attrition", self.attrition, methods=["POST"]),
                 *feedroute.routes(node, self.gate),
-                Mount("/beacon", beacon.application(NodeSource(node), settings)),
+                Mount("/beacon", beacon.application(NodeSource(node, self.clearing), settings)),
                 *fhir.routes(node),
             ],
             exception_handlers={

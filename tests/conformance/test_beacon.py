@@ -44,6 +44,10 @@ class Schemas:
         def retrieve(uri: str) -> Resource[Any]:
             if uri == VRS:
                 return Resource.from_contents(STUB)
+            if (
+                uri == f"{MODEL}/common/info.json"
+            ):  # named by the default model, and only the framework has it
+                uri = f"{FRAMEWORK}/common/info.json"
             path = folder / uri.removeprefix(f"{SCHEMAS}/")
             return DRAFT202012.create_resource(json.loads(path.read_text(encoding="utf-8")))
 

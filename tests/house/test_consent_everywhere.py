@@ -57,10 +57,12 @@ MAY_SEE_ROWS = {
     "columns": WRITES,
     "coverage": WITHIN,
     "engines": WITHIN,
+    "extracts": WITHIN,
     "importers": WRITES,
     "node": DOOR,
     "store": WRITES,
     "synth": SHAPES,
+    "visas.mask": SHAPES,
 }
 ROWS = ("talka_node.records", "talka_node.columns", "talka_node.store")
 

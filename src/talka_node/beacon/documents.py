@@ -9,6 +9,7 @@ from typing import Any
 from talka_node.beacon.filters import SEX_TERMS
 from talka_node.beacon.source import Cohort, Dataset
 from talka_node.beacon.variants import Place, id_of
+from talka_node.catalogue import Sequencing
 from talka_node.codes import samples
 from talka_node.records import (
     DiagnosisRow,
@@ -56,6 +57,7 @@ def individual(
     medications: Iterable[MedicationRow] = (),
     procedures: Iterable[ProcedureRow] = (),
     units: Mapping[str, str] | None = None,
+    cohorts: Iterable[str] = (),
 ) -> Document:
     """A donor. `units`: canonical unit of each measurement code; a measurement of another is left out."""
     units = units or {}
@@ -88,7 +90,9 @@ def individual(
         for row in procedures
     ]
     told = _with(_with(told, "diseases", diseases), "measures", measures)
-    return _with(_with(told, "treatments", treatments), "interventionsOrProcedures", done)
+    info = _with(_with({}, "region", donor.region), "cohorts", sorted(cohorts))
+    told = _with(_with(told, "treatments", treatments), "interventionsOrProcedures", done)
+    return _with(told, "info", info or None)
 
 
 def biosample(row: SpecimenRow, donor: Donor, name: Name, called: Callable[[str], str] = str) -> Document:
@@ -108,7 +112,29 @@ def biosample(row: SpecimenRow, donor: Donor, name: Name, called: Callable[[str]
     if row.temperature is not None:
         told["sampleStorage"] = {"id": f"MIABIS:{row.temperature}", "label": row.temperature}
     age = _age(donor.born, row.collected)
-    return _with(told, "collectionMoment", age["iso8601duration"] if age else None)
+    told = _with(told, "collectionMoment", age["iso8601duration"] if age else None)
+    info = _with({"biobank": row.biobank}, "collection", row.collection)
+    return told | {"info": _with(info, "aliquots", row.aliquots or None)}
+
+
+def run(name: str, sample: str, donor: str, read: Sequencing) -> Document:
+    """The reading of a sample, as the catalogue describes it."""
+    told = {"id": name, "biosampleId": sample, "individualId": donor, "runDate": read.date}
+    told = _with(told, "libraryStrategy", read.strategy or None)
+    return _with(told, "platform", read.platform or None)
+
+
+def analysis(name: str, of: str, sample: str, donor: str, read: Sequencing) -> Document:
+    """What was made of the run `of`."""
+    told = {
+        "id": name,
+        "runId": of,
+        "biosampleId": sample,
+        "individualId": donor,
+        "analysisDate": read.analysed,
+        "pipelineName": read.pipeline,
+    }
+    return _with(_with(told, "aligner", read.aligner or None), "variantCaller", read.caller or None)
 
 
 def variant(row: VariantRow, carriers: Iterable[tuple[GenotypeRow, str, str]] = ()) -> Document:

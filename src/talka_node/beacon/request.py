@@ -16,7 +16,6 @@ import orjson
 from talka_node.beacon.model import API, KINDS, schema_of
 from talka_node.beacon.source import Entry
 
-MOST = 1000  # entries of one page; limit 0 asks for as many
 LONGEST = 256 * 1024  # bytes of a request body
 MOST_FILTERS = 50
 
@@ -89,8 +88,10 @@ class Request:
 
     @property
     def page(self) -> slice:
-        """`skip` counts pages; a limit of 0 asks for the most that one page may have."""
-        size = min(10 if self.limit is None else self.limit or MOST, MOST)
+        """`skip` counts pages; a limit of 0 asks for all, so that there is no page after the first."""
+        if self.limit == 0:
+            return slice(0, None) if self.skip == 0 else slice(0, 0)
+        size = 10 if self.limit is None else self.limit
         return slice(self.skip * size, (self.skip + 1) * size)
 
     def summary(self, granularity: Granularity) -> dict[str, Any]:

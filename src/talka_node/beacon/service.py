@@ -6,7 +6,7 @@ been right. The application may be mounted anywhere: addresses in /map follow th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
@@ -14,9 +14,10 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
+from starlette.concurrency import iterate_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from talka_node.beacon import documents, filters, model, variants
@@ -45,6 +46,7 @@ ONE = (
     "one person is fewer than may be told, so this says nothing about the id; records need a visa and "
     "requestedGranularity record"
 )
+PIECE = 64 << 10  # bytes of a bulk answer sent at once
 HANDOVER = {"id": "talka:access-request", "label": "Request for access"}
 
 
@@ -396,7 +398,8 @@ class _Beacon:
             opened = [each for each in opened if each.id == of[1]]
         if not opened:
             raise Refused("the visa opens none of the datasets asked for", 403)
-        sets, total = [], 0
+        sets: list[tuple[Dataset, Page]] = []
+        total = 0
         for each in opened:
             within = _within(question, each)
             page = (
@@ -407,30 +410,26 @@ class _Beacon:
             total += page.total
             wanted = {Include.ALL: True, Include.HIT: page.total > 0, Include.MISS: not page.total}
             if wanted.get(request.include, False):
-                sets.append(
-                    {
-                        "id": each.id,
-                        "setType": "dataset",
-                        "exists": page.total > 0,
-                        "resultsCount": page.total,
-                        "results": list(page.documents),
-                    }
-                )
+                sets.append((each, page))
         if asked.granularity is not Granularity.RECORD:
             return self.counted(http, asked, entry, Told(total > 0, total))
         body = {
             "meta": self.meta(asked, entry, Granularity.RECORD),
             "responseSummary": {"exists": total > 0, "numTotalResults": total},
-            "response": {"resultSets": sets},
+            **self.handovers(total > 0),
         }
-        return _json(body | self.handovers(total > 0))
+        pieces = iterate_in_threadpool(_pieces(body, sets))
+        # The first is made before anything is said, so that what goes wrong at once is told as what it is.
+        first = await anext(pieces)
+        return StreamingResponse(_again(first, pieces), media_type="application/json")
 
     def handovers(self, exists: bool) -> dict[str, Any]:
         """Where to apply for more, if there is more."""
-        if not exists or not self.settings.access:
+        access = self.settings.access or self.node.about().access
+        if not exists or not access:
             return {}
         note = "Apply here for access to the records behind this answer."
-        return {"beaconHandovers": [{"handoverType": HANDOVER, "note": note, "url": self.settings.access}]}
+        return {"beaconHandovers": [{"handoverType": HANDOVER, "note": note, "url": access}]}
 
     # --- refusals ---
 
@@ -535,6 +534,32 @@ async def _body(http: HttpRequest) -> bytes:
             raise BadRequest(f"the body is longer than {LONGEST} bytes", 413)
         parts.append(part)
     return b"".join(parts)
+
+
+def _pieces(body: dict[str, Any], sets: Iterable[tuple[Dataset, Page]]) -> Iterator[bytes]:
+    """The text of a response with result sets, in pieces of some 64 kB, however many records there are."""
+    text = bytearray(orjson.dumps(body)[:-1] + b',"response":{"resultSets":[')
+    for place, (dataset, page) in enumerate(sets):
+        about = {
+            "id": dataset.id,
+            "setType": "dataset",
+            "exists": page.total > 0,
+            "resultsCount": page.total,
+        }
+        text += b"," * (place > 0) + orjson.dumps(about)[:-1] + b',"results":['
+        for number, each in enumerate(page.documents):
+            text += b"," * (number > 0) + orjson.dumps(each)
+            if len(text) >= PIECE:
+                yield bytes(text)
+                text.clear()
+        text += b"]}"
+    yield bytes(text + b"]}}")
+
+
+async def _again(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for each in others:
+        yield each
 
 
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -34,6 +34,7 @@ class Refused(Exception):
 class About:
     """Whose Beacon it is. `id` is a reverse domain name; `environment`: prod, test, dev or staging.
 
+    `access`: where access may be applied for.
     `keeps`: entry types that the node has any of; of others it says truly that there are none.
     """
 
@@ -47,6 +48,7 @@ class About:
     contact: str = ""
     version: str = "v2.0.0"
     updated: str = ""
+    access: str = ""
     keeps: frozenset[Entry] = frozenset(
         {Entry.INDIVIDUAL, Entry.BIOSAMPLE, Entry.VARIANT, Entry.COHORT, Entry.DATASET}
     )
@@ -115,10 +117,11 @@ class Visa:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of a dataset's records as Beacon documents, and how many there are in all."""
+    """Some of a dataset's records as Beacon documents, and how many there are in all. The documents may be made while
+    they are sent, in another thread; fewer come than were promised where somebody withdrew meanwhile."""
 
     total: int
-    documents: Sequence[Mapping[str, Any]]
+    documents: Iterable[Mapping[str, Any]]
 
 
 class BeaconSource(Protocol):
@@ -150,6 +153,7 @@ class BeaconSource(Protocol):
         page: slice,
     ) -> Page:
         """Entries of a dataset as documents; `of`: only those that belong to this one, as samples to an individual.
+        A page without an end is all of them.
 
         Called only with a visa for the dataset; the source checks it again.
         """

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from itertools import islice
 
 from talka_node.beacon import documents
 from talka_node.beacon.documents import Document
@@ -134,7 +133,7 @@ class Synthetic:
         if of is not None and of[0] is entry:
             id_name = "variantInternalId" if entry is Entry.VARIANT else "id"
             found = [each for each in found if each[id_name] == of[1]]
-        return Page(len(found), list(islice(found, page.start, page.stop)))
+        return Page(len(found), found[page])
 
     # --- who fits ---
 

@@ -116,20 +116,21 @@ class Grants:
 
 
 class Clearing:
-    """Judges tokens. `datasets`: what stands before a dataset's id in the value of a grant. Safe for several threads.
+    """Judges tokens. `datasets`: what stands before a dataset's id in the value of a grant, or what tells it now.
 
     `clock` gives the time, with its zone; it only moves forward here, so that a clock put back revives no visa, and is
-    never before `since`: the last day that the node wrote down.
+    never before `since`: the last day that the node wrote down. Safe for several threads.
     """
 
     def __init__(
         self,
         trust: Trust,
-        datasets: str,
+        datasets: str | Callable[[], str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         since: datetime | None = None,
     ) -> None:
-        self.trust, self.datasets, self.clock = trust, datasets, clock
+        self.trust, self.clock = trust, clock
+        self._datasets = datasets
         self._latest = -1.0 if since is None else since.timestamp()
         self._verified: OrderedDict[tuple[int, bytes], Token] = OrderedDict()
         self._lock = threading.Lock()
@@ -275,8 +276,9 @@ class Clearing:
     def _grant(self, visa: Visa, others: Iterable[Visa], believed: Believed) -> Grant:
         if visa.by not in believed.issuers[visa.issuer].by:
             raise Denied("by", "the grant was not made by an authority that may make it")
-        dataset = visa.value.removeprefix(self.datasets)
-        if not self.datasets or dataset == visa.value or not dataset:
+        before = self._datasets if isinstance(self._datasets, str) else self._datasets()
+        dataset = visa.value.removeprefix(before)
+        if not before or dataset == visa.value or not dataset:
             raise Denied("dataset", "the grant is for a dataset of somebody else")
         others = [each for each in others if each is not visa]
         if visa.conditions is not None and not conditions.met(visa.conditions, others):

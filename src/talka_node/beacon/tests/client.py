@@ -155,8 +155,13 @@ async def _send(
         "server": ("127.0.0.1", 5050),
     }
     sent: list[Any] = []
+    asked = False
 
     async def receive() -> dict[str, Any]:
+        nonlocal asked
+        if asked:  # the client waits for its answer, and goes away only after it
+            await asyncio.Event().wait()
+        asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
