@@ -89,6 +89,7 @@ ROOMS = [
     "talka.web",
     "talka.api",
     "talka.documents",
+    "talka.facilities",
     "talka.portfolio",
     "talka.billing",
     "talka.biobanks",

@@ -40,6 +40,7 @@ _COORDINATOR = _OFFICER | {
     "biobanks.edit",
     "biobanks.verify",
     "biobanks.forms",
+    "facilities.edit",
     "domains.share",
 }
 _PRICES = frozenset({"billing.price"})

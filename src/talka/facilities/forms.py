@@ -1,0 +1,140 @@
+"""Forms that carry out the room's verbs."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from talka.core.forms import VerbForm
+from talka.facilities import hours
+from talka.facilities.hours import NoSuchTime
+from talka.facilities.models import Resource, Unit, UserProject
+from talka.parties.models import Account
+
+
+class WhenForm(VerbForm):
+    """A day, from a time until another, by the clock of the unit; the next day if the end lies before the beginning."""
+
+    day = forms.DateField(label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    begins = forms.TimeField(label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    until = forms.TimeField(label=_("Until"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+
+    def __init__(self, *args: Any, unit: Unit, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.unit = unit
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or {}
+        day, begins, until = (found.get(name) for name in ("day", "begins", "until"))
+        if day is not None and begins is not None and until is not None:
+            found["starts"] = self._instant("begins", day, begins)
+            found["ends"] = self._instant("until", day if until > begins else day + timedelta(days=1), until)
+        return found
+
+    def _instant(self, field: str, day: date, at: time) -> datetime | None:
+        try:
+            return hours.instant(day, at, self.unit.zone)
+        except NoSuchTime:
+            self.add_error(field, gettext("The clock skips this time on that day: summer time begins."))
+        return None
+
+    def values(self) -> dict[str, Any]:
+        return {
+            name: value for name, value in super().values().items() if name not in ("day", "begins", "until")
+        }
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        # The verbs speak of instants.
+        super().add_error({"starts": "begins", "ends": "until"}.get(field or "", field), error)
+
+
+class BookingForm(WhenForm):
+    """A booking: for which project, what, when; with a reason where whoever runs the unit sets rules aside."""
+
+    project = forms.ModelChoiceField(UserProject.objects.none(), label=_("Project"))
+    resources = forms.ModelMultipleChoiceField(
+        Resource.objects.none(), label=_("What is booked together"), widget=forms.CheckboxSelectMultiple
+    )
+    account = forms.ModelChoiceField(
+        Account.objects.none(), label=_("For whom"), required=False, help_text=_("Empty: for yourself.")
+    )
+    purpose = forms.CharField(
+        label=_("What for"),
+        required=False,
+        max_length=300,
+        help_text=_("Seen by you, your project and the unit."),
+    )
+    override = forms.CharField(
+        label=_("Why rules are set aside"),
+        required=False,
+        max_length=300,
+        help_text=_("Only where rules speak against it; it stays on record."),
+    )
+    field_order = ["project", "resources", "day", "begins", "until", "purpose", "account", "override", "seen"]
+
+    def __init__(
+        self,
+        *args: Any,
+        projects: list[UserProject],
+        resources: Any,
+        people: Any,
+        runs: bool,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        fields: dict[str, Any] = self.fields
+        fields["project"].queryset = UserProject.objects.filter(pk__in=[each.pk for each in projects])
+        if len(projects) == 1:
+            fields["project"].initial = projects[0]
+        fields["resources"].queryset = resources
+        fields["account"].queryset = people
+        if not people.exists():
+            del fields["account"]
+        if not runs:
+            del fields["override"]
+
+    def values(self) -> dict[str, Any]:
+        found = super().values()
+        found["resources"] = list(found["resources"])
+        return found
+
+
+class MoveForm(WhenForm):
+    """Another time for a booking."""
+
+    override = BookingForm.base_fields["override"]
+
+    def __init__(self, *args: Any, runs: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        starts, ends = (at.astimezone(self.unit.zone) for at in (self.subject.starts, self.subject.ends))
+        self.initial.update(day=starts.date(), begins=starts.time(), until=ends.time())
+        if not runs:
+            del self.fields["override"]
+
+
+class ReasonForm(VerbForm):
+    """Why a booking is cancelled or declined."""
+
+    reason = forms.CharField(label=_("Why"), required=False, max_length=300)
+
+
+def first_time(unit: Unit, text: str) -> datetime | None:
+    """A moment given in an address, as "2026-11-24T10:00" by the clock of the unit; None where it is none."""
+    try:
+        local = datetime.fromisoformat(text)
+        return hours.instant(local.date(), local.time(), unit.zone)
+    except (ValueError, NoSuchTime):
+        return None
+
+
+def day_given(text: str | None) -> date:
+    """A day given in an address; today where it is none."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return timezone.localdate()
