@@ -163,17 +163,34 @@ class RowsOfFacts(Check):
                 if not kernels.scan(donors, starts, None, facts.group_on, (0, 0), days, found):
                     return None
                 continue
-            sure, may = lived(pattern.age)
-            doubt = kernels.aged(
-                donors, starts, facts.group_on, index.born, NO_DATE, days, sure, may, found
-            )  # fmt: skip
-            if doubt is None:
-                return None
-            who = donors[doubt[0]]
-            fits = index.of_age(who, wide(facts.group_on[doubt[1]]), pattern.age.low, pattern.age.high)
-            who = who[fits].astype(np.uint32)
-            np.bitwise_or.at(found, who >> 6, np.uint64(1) << (who & 63).astype(np.uint64))
+            for low, high in self._of_births(donors):
+                if not self._aged(donors[low:high], starts[low : high + 1], days, found):
+                    return None
         return found
+
+    def _of_births(self, donors: Array) -> list[Span]:
+        """Where among a category's donors those are who may be of the age on a day in question: born in time for it."""
+        if np.any(donors[1:] < donors[:-1]):
+            return [(0, len(donors))]  # of several categories
+        (first, last), (low, high) = (
+            self._facts.days,
+            ends_of(self._pattern.window, self._facts.group_on.dtype),
+        )
+        _, (young, old) = lived(self._pattern.age)
+        ranges = self.index.born_between(max(first, low) - old, min(last, high) - young)
+        ends = donors.searchsorted(np.array(ranges, donors.dtype).reshape(-1, 2))
+        return [(int(low), int(high)) for low, high in ends]
+
+    def _aged(self, donors: Array, starts: Array, days: Span, found: Words) -> bool:
+        """Set in `found` who has a row of that age between those days. False: it takes compiled loops."""
+        index, facts, ages = self.index, self._facts, self._pattern.age
+        doubt = kernels.aged(donors, starts, facts.group_on, index.born, NO_DATE, days, *lived(ages), found)
+        if doubt is None:
+            return False
+        who = donors[doubt[0]]
+        who = who[index.of_age(who, wide(facts.group_on[doubt[1]]), ages.low, ages.high)].astype(np.uint32)
+        np.bitwise_or.at(found, who >> 6, np.uint64(1) << (who & 63).astype(np.uint64))
+        return True
 
     def _flags(self) -> Mask:
         if self._fits is None:

@@ -200,6 +200,14 @@ class Facts:
             return None
         return int(self._group_rows[low]), int(self._group_rows[high])
 
+    @cached_property
+    def days(self) -> Span:
+        """The first and the last date of all; the second before the first if there is none."""
+        dated = self._group.last != LIMITS[self._group.last.dtype][0]
+        if not dated.any():
+            return 0, -1
+        return int(self._group.first[dated].min()), int(self._group.last.max())
+
     def pair_donors(self, pairs: Span) -> Array:
         return self._group.ids[pairs[0] : pairs[1]]
 
@@ -338,6 +346,21 @@ class Index:
             for low, high in pairwise(ends)
             if high > low
         ]
+
+    def born_between(self, low: int, high: int) -> list[Span]:
+        """Ranges of ordinals, one per sex, of who was born from one day to another; unknown births are in none."""
+        if high < low:
+            return []
+        found, first, last = [], _int32(low), _int32(high)
+        for start, end in self.births:
+            part = self.born[start:end]
+            a, b = (
+                start + int(part.searchsorted(first, "left")),
+                start + int(part.searchsorted(last, "right")),
+            )
+            if b > a:
+                found.append((a, b))
+        return found
 
     @cached_property
     def everybody(self) -> Bits:

@@ -203,9 +203,9 @@ void talka_scan(const int32_t *donor, const int32_t *starts, int64_t pairs, cons
     int64_t word = 0;
     uint64_t bits = 0;
     for (int64_t pair = 0; pair < pairs;) {
-        int64_t base = starts[pair], end = pair + 1;
-        while (end < pairs && starts[end + 1] - base <= ROWS)
-            end++;
+        int64_t base = starts[pair], end = pair + ROWS / 4 < pairs ? pair + ROWS / 4 : pairs;
+        while (end > pair + 1 && starts[end] - base > ROWS)
+            end = pair + (end - pair) / 2;
         int64_t rows = starts[end] - base;
         int found = 0;
         /* More than one pass only for a donor with more rows than there is room for. */

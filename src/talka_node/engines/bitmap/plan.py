@@ -28,7 +28,6 @@ from talka_node.engines.bitmap.bits import (
     evaluate,
     many,
 )
-from talka_node.engines.bitmap.build import Span
 from talka_node.engines.bitmap.checks import (
     ANY_AGE,
     NO_WINDOW,
@@ -177,28 +176,12 @@ class Planner:
 
     # --- donors ---
 
-    def _by_birth(self, low: int, high: int) -> list[Span]:
-        """Ranges of ordinals, one per sex, of who was born from one day to another; unknown births are in none."""
-        if high < low:
-            return []
-        born, found = self.index.born, []
-        first, last = np.int32(low), np.int32(high)
-        for start, end in self.index.births:
-            part = born[start:end]
-            a, b = (
-                start + int(part.searchsorted(first, "left")),
-                start + int(part.searchsorted(last, "right")),
-            )
-            if b > a:
-                found.append((a, b))
-        return found
-
     def _born(self, window: Window) -> Tree:
         if window == NO_WINDOW:
             return self._everybody
         low = NO_DATE + 1 if window.since is None else day(window.since)
         high = 2**31 - 1 if window.until is None else day(window.until)
-        return Leaf(self.index.ranges(self._by_birth(low, high)))
+        return Leaf(self.index.ranges(self.index.born_between(low, high)))
 
     def _of_age(self, years: Ages) -> Tree:
         if years == ANY_AGE:
@@ -207,7 +190,7 @@ class Planner:
         low = 0 if years.low is None else max(years.low, 0)
         # Who was born on `latest(n)` or before has completed n years.
         oldest = NO_DATE + 1 if years.high is None else latest_birth(self.ages_at, years.high + 1) + 1
-        living = Leaf(self.index.ranges(self._by_birth(oldest, latest_birth(self.ages_at, low))))
+        living = Leaf(self.index.ranges(self.index.born_between(oldest, latest_birth(self.ages_at, low))))
         if not len(dead.ids):
             return living
         if at >= dead.latest:  # who dies on the day itself is as old at death as on the day
