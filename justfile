@@ -37,6 +37,7 @@ lock *ARGS:
     uv lock {{ARGS}}
     uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --no-dev -o requirements.lock
     uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --extra tables --group dev -o requirements-dev.lock
+    uv export -q --locked --format requirements-txt --no-emit-project --no-annotate --no-header --no-dev --extra spark | sed -n -E '/^(py4j|pyspark)==/,/[^\\]$/p' > requirements-spark.lock
 
 # what a change must pass before it lands
 ci:

@@ -8,6 +8,7 @@ TALKA_REQUIRE=all turns each such skip into a failure. Tests ask here for what n
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import pwd
 import shutil
@@ -87,6 +88,14 @@ def _version(program: str | Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return asked.stdout if asked.returncode == 0 else ""
+
+
+def need_spark() -> None:
+    """Spark and a Java for it; without them the test is skipped, or fails under TALKA_REQUIRE=all."""
+    if importlib.util.find_spec("pyspark") is None:
+        _absent("the extra `spark` is not installed (.ci/run does it: requirements-spark.lock)")
+    if _version("java") == "":
+        _absent("Spark needs Java 17 (Debian: apt install openjdk-17-jre-headless)")
 
 
 def _absent(reason: str) -> NoReturn:
@@ -205,6 +214,77 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+# --- a cluster of Spark for some tests -------------------------------------------------------------------
+
+
+class NoCluster(Exception):
+    """The cluster did not start; the message holds its logs."""
+
+
+@contextmanager
+def temporary_spark(folder: Path, *, cores: int = 2, megabytes: int = 1024) -> Iterator[str]:
+    """The URL of a standalone master with one worker, both on free loopback ports, gone when the block ends or this
+    process does. Their logs are in `folder`, and below it those of the executors.
+
+    Raises NoCluster when one of them does not start.
+    """
+    program = Path(importlib.import_module("pyspark").__file__ or "").parent / "bin" / "spark-class"
+    settings = os.environ | {
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_CONF_DIR": str(folder),  # not a cluster that this machine may know of
+        "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    }
+    settings.pop("SPARK_HOME", None)
+    # The shell waits for the end of its input, which comes when this process ends, however it ends.
+    guard: list[str | Path] = ["sh", "-c", '"$@" & read -r _; kill "$!"; wait "$!"', "sh", program]
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, says: str, *arguments: str | Path) -> str:
+        """What stands behind `says` in the log of the program once it has started."""
+        log = folder / f"{name}.log"
+        main = f"org.apache.spark.deploy.{name}.{name.capitalize()}"
+        with log.open("wb") as output:
+            running.append(
+                subprocess.Popen(
+                    [*guard, main, "--host", "127.0.0.1", "--webui-port", "0", *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    cwd=folder,
+                    env=settings,
+                    start_new_session=True,  # Ctrl-C is for the tests
+                )
+            )
+        give_up_at = time.monotonic() + 120
+        while time.monotonic() < give_up_at:
+            told = log.read_text(errors="replace")
+            if says in told:
+                return told.split(says)[1].split()[0]
+            time.sleep(0.1)
+        raise NoCluster(
+            f"Spark's {name} did not start within two minutes:\n{log.read_text(errors='replace')}"
+        )
+
+    try:
+        master = start("master", "Starting Spark master at ", "--port", "0")
+        memory = f"{megabytes}m"
+        start(
+            "worker", "Successfully registered with master ",
+            "--cores", str(cores), "--memory", memory, "--work-dir", folder / "work", master,
+        )  # fmt: skip
+        yield master
+    finally:
+        for process in reversed(running):
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 # --- driving the lanes -----------------------------------------------------------------------------------

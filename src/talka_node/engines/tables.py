@@ -84,21 +84,39 @@ class Tables:
         self._permitted: tuple[object, int, frozenset[int]] | None = None
 
     def answer(self, question: Question, basis: Basis) -> Exact:
-        whole, cells = 0, {}
-        for is_whole, *names, n in self._ask(answer, question, basis):
-            if is_whole:
-                whole = int(n)
-            elif n:
-                cells[tuple(names[: len(question.by)])] = int(n)
-        if not question.by and whole:
-            cells[()] = whole
-        return Exact(whole, cells)
+        return _exact(question, self._ask(answer, question, basis))
 
     def attrition(self, question: Question, basis: Basis) -> list[int]:
-        return [int(n) for _, n in sorted(self._ask(attrition, question, basis))]
+        return _steps(self._ask(attrition, question, basis))
+
+    def answers(self, questions: Sequence[Question], basis: Basis) -> list[Exact]:
+        """As `answer` of each, in one statement: for a place where each statement costs seconds. All the questions must
+        be for the purpose of the basis."""
+        found = self._ask_all(answer, questions, basis)
+        return [_exact(question, rows) for question, rows in zip(questions, found, strict=True)]
+
+    def attritions(self, questions: Sequence[Question], basis: Basis) -> list[list[int]]:
+        """As `attrition` of each, in one statement."""
+        return [_steps(rows) for rows in self._ask_all(attrition, questions, basis)]
 
     def _ask(self, of: Callable[[Question], Rows], question: Question, basis: Basis) -> list[tuple[Any, ...]]:
-        sql = sql_of(of, question, self.place.dialect)
+        return self._rows(sql_of(of, question, self.place.dialect), basis)
+
+    def _ask_all(
+        self, of: Callable[[Question], Rows], questions: Sequence[Question], basis: Basis
+    ) -> list[list[tuple[Any, ...]]]:
+        if any(question.purpose != basis.purpose for question in questions):
+            raise ValueError("questions in one statement are for one purpose: that of the basis")
+        found: list[list[tuple[Any, ...]]] = [[] for _ in questions]
+        if not questions:
+            return found
+        each = (sql_of(of, question, self.place.dialect) for question in questions)
+        together = [f"SELECT {n} AS question, t{n}.* FROM (\n{sql}\n) AS t{n}" for n, sql in enumerate(each)]
+        for n, *row in self._rows("\nUNION ALL\n".join(together), basis):
+            found[n].append(tuple(row))
+        return found
+
+    def _rows(self, sql: str, basis: Basis) -> list[tuple[Any, ...]]:
         with self._lock:
             self._permit(basis)
             return list(self.place.rows(sql))
@@ -114,6 +132,22 @@ class Tables:
                 (keys >> 16).astype(np.int32), (keys & 0xFFFF).astype(np.int32), list(state.biobanks)
             )
             self._permitted = wanted
+
+
+def _exact(question: Question, rows: Iterable[tuple[Any, ...]]) -> Exact:
+    whole, cells = 0, {}
+    for is_whole, *names, n in rows:
+        if is_whole:
+            whole = int(n)
+        elif n:
+            cells[tuple(names[: len(question.by)])] = int(n)
+    if not question.by and whole:
+        cells[()] = whole
+    return Exact(whole, cells)
+
+
+def _steps(rows: Iterable[tuple[Any, ...]]) -> list[int]:
+    return [int(n) for _, n in sorted(rows)]
 
 
 @functools.lru_cache(maxsize=256)

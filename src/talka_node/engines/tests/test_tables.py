@@ -23,6 +23,7 @@ from talka_node.records import Donor, Records
 from talka_node.store import TABLES, Store
 from talka_query import nodes
 from talka_query.nodes import Axis, Count, Question
+from tests import lanes
 from tests.generative import stores
 
 pytestmark = pytest.mark.once
@@ -100,7 +101,7 @@ def test_another_purpose_and_another_state_are_not_confused() -> None:
 def test_the_sql_is_exact_and_can_be_written_for_both(dialect: str) -> None:
     """No approximate counting, and no consent left out: whatever is asked, `permitted` stands in the SQL."""
     if dialect == "pyspark":
-        pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
+        lanes.need_spark()
     rng = Random(1)
     for _ in range(6):
         question = stores.draw_question(rng)
