@@ -9,6 +9,7 @@ talka-node forget NODE PERSON              erase a person, for good
 talka-node keys NODE                       name persons with a key server; before the first import
 talka-node hub NODE                        whose feed of consents and whose permits are taken
 talka-node permits add NODE FILE …         take permits that the hub signed; permits list, permits revoke
+talka-node consents today NODE             what a person must say: --leap, consents tombstones-lost, destroy
 talka-node coverage NODE --to FILE         how many persons, sealed for the hub alone
 talka-node changes NODE FEED               the register's signed feed: which code took another's place
 talka-node allow NODE CALLER               register who may ask over the network
@@ -96,7 +97,8 @@ def _on_node(chosen: argparse.Namespace, run: Callable[[Node, argparse.Namespace
         chosen.envelopes = [line for line in lines if line.strip()]
         del chosen.files
     try:
-        with Node(chosen.node) as opened:
+        lost = chosen.command == "consents" and chosen.action == "tombstones-lost"
+        with Node(chosen.node, tombstones_lost=lost) as opened:
             return run(opened, chosen)
     except Open:
         given = {name: value for name, value in vars(chosen).items() if name != "node"}
@@ -170,12 +172,16 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="take forms/, policy.yaml and catalogue.yaml from this folder",
     )
+    made.add_argument("--regions", type=Path, metavar="CSV", help="sizes of regions: region, people, part_of")
 
     made = command("import", "take files into the node, all or nothing")
     made.add_argument("paths", nargs="+", type=Path, help="files, or folders of them")
     made.add_argument("--source", default="", help="where they come from: ids count within a source")
     made.add_argument("--biobank", help="whose samples and consents these are where rows do not say")
     made.add_argument("--format", choices=sorted(FORMATS), help="where the names of files do not tell")
+    made.add_argument("--mapping", type=Path, metavar="YAML", help="what the columns of CSV files mean")
+    made.add_argument("--reference", metavar="BUILD", help="of VCF files that do not say, as GRCh38")
+    made.add_argument("--regions", type=Path, metavar="CSV", help="sizes of regions: region, people, part_of")
     made.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the format")
 
     made = command("ask", "ask a question; it goes through disclosure and journal like any other")
@@ -219,6 +225,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("files", nargs="+", type=Path, help="an envelope a line")
     revoke.add_argument("permits", nargs="+", metavar="permit", help="its name")
+
+    today, *_ = actions(
+        "consents",
+        "what the log of consents needs a person for",
+        today="write down today; --leap: though it lies more than 400 days ahead",
+        destroy="consents withdrawn whose samples and data nobody has recorded as destroyed",
+        tombstones_lost="open the node without its tombstones, which are lost for good; they are begun anew",
+    )
+    today.add_argument("--leap", action="store_true", help="the clock is right")
 
     made = command("coverage", "how many persons are donors, sealed for the hub alone, once a day")
     made.add_argument("--to", type=Path, required=True, metavar="FILE", help="a new file for the parcel")
@@ -342,12 +357,16 @@ def init(chosen: argparse.Namespace) -> Told:
             if (chosen.country / name).exists():
                 shutil.copy(chosen.country / name, chosen.node / name)
     with Node(chosen.node) as made:
+        if chosen.regions is not None:
+            made.set_regions(upkeep.regions(chosen.regions))
         forms = made.log.forms
         return {"node": str(chosen.node), "name": made.name, "forms": len(forms), "findings": forms.problems}
 
 
 def take(opened: Node, chosen: argparse.Namespace) -> Told:
-    options = {}
+    options = {name: str(given) for name in ("mapping", "reference") if (given := getattr(chosen, name))}
+    if chosen.regions:
+        opened.set_regions(upkeep.regions(Path(chosen.regions)))
     for each in chosen.option:
         name, equals, value = each.partition("=")
         if not equals:
@@ -376,6 +395,7 @@ def take(opened: Node, chosen: argparse.Namespace) -> Told:
         "consents": manifest.consents,
         "without_consent": manifest.held,
         "unused": manifest.unused,
+        "passed_over": [f"{name}: {why}" for name, why in manifest.passed_over.items()],
         "refused": manifest.refused,
         "first_refusals": [str(each) for each in manifest.first_refusals[:20]],
         "seconds": round(time.monotonic() - began, 1),
@@ -556,6 +576,7 @@ ON_NODE: dict[str, Callable[[Node, argparse.Namespace], Told]] = {
     "coverage": upkeep.coverage,
     "changes": upkeep.changed_codes,
     "permits": upkeep.permits,
+    "consents": upkeep.consents,
     "status": status,
     "verify": verify,
     "bench": bench,

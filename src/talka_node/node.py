@@ -19,7 +19,7 @@ import secrets
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import orjson
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
@@ -40,7 +41,7 @@ from talka_node.consent.decision import NO_GROUNDS
 from talka_node.consent.feed import Feed
 from talka_node.consent.history import Event, Kind
 from talka_node.consent.log import Entry, InUse, Log
-from talka_node.disclosure import Admitted, Policy, Refused, Released, Standing, Trace
+from talka_node.disclosure import Admitted, Policy, Refused, Region, Released, Standing, Trace
 from talka_node.engines.bitmap import Bitmap
 from talka_node.engines.bitmap import Damaged as IndexDamaged
 from talka_node.hub import Hub
@@ -131,7 +132,9 @@ class Pending(Generic[Outcome]):
 class Node:
     """An open node. `with Node(path) as node:` closes it when done; safe for several threads."""
 
-    def __init__(self, path: Path | str, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, path: Path | str, *, clock: Callable[[], datetime] = now, tombstones_lost: bool = False
+    ) -> None:
         """Open what `Node.create` made. NotANode where there is none, Open where another process has it; damage raises
         what the damaged part raises."""
         self.path = Path(path)
@@ -140,7 +143,8 @@ class Node:
         self.policy = _policy(self.path)
         self.store = Store(self.path)
         try:
-            self.log = Log(self.path, Forms.load(self.path / "forms"), clock=clock)
+            forms = Forms.load(self.path / "forms")
+            self.log = Log(self.path, forms, tombstones_lost=tombstones_lost, clock=clock)
         except InUse as why:
             raise Open(
                 f"{self.path} is open in another process: stop it, or ask the node that it serves"
@@ -276,7 +280,7 @@ class Node:
         """What may be told of a question, or why nothing is.
 
         A permit that the question names is judged here if the node holds it. `standing`: PERMIT if the caller is
-        trusted to have checked one that it does not hold.
+        trusted to have checked one that it does not hold. `over`: where to ask, if not the index of this process.
 
         NotUnderstood for a question that the node cannot read: such a one is not kept anywhere.
         """
@@ -443,7 +447,9 @@ class Node:
         options: dict[str, Any] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Manifest:
-        """Import files, see `importers.import_files`. When this returns, questions see them."""
+        """Import files, see `importers.import_files`. When this returns, questions see them. A folder's catalogue.yaml
+        is taken where the node publishes nothing yet."""
+        used = self._publish(paths)
         manifest = import_files(
             self.path,
             paths,
@@ -460,7 +466,36 @@ class Node:
         # What the hub said of these persons before they were known here counts before their facts do.
         self.log.settle(self.identity.donor_of)
         self.refresh()
+        for name in used:
+            manifest.passed_over[name] = "taken: what the node publishes from now on"
         return manifest
+
+    def _publish(self, paths: Sequence[Path | str]) -> list[str]:
+        """Take the catalogue of a folder; its name."""
+        own = self.path / "catalogue.yaml"
+        for place in (Path(each) / "catalogue.yaml" for each in paths):
+            if place.is_file() and (not own.exists() or own.read_text("utf-8") == catalogue.EMPTY):
+                catalogue.read(place, self.store.state.units)  # tells what is wrong in it
+                hub.put(own, place.read_bytes())
+                self.catalogue = self._catalogue()
+                return [place.name]
+        return []
+
+    def set_regions(self, regions: Mapping[str, Region]) -> None:
+        """Know these sizes of regions from now on: the policy's next version, see `disclosure.Policy.with_regions`."""
+        own = self.path / "policy.yaml"
+        told: dict[str, Any] = (yaml.safe_load(own.read_text("utf-8")) or {}) if own.exists() else {}
+        asked = self.policy.with_regions(regions)
+        told |= {
+            "version": asked.version,
+            "dated": self.today(),
+            "regions": {
+                code: {"people": each.people} | ({"part_of": each.part_of} if each.part_of else {})
+                for code, each in asked.regions.items()
+            },
+        }
+        hub.put(own, yaml.safe_dump(told, allow_unicode=True, sort_keys=False).encode())
+        self.policy = _policy(self.path)
 
     def _highest(self) -> int:
         """The highest number that is somebody's: by the facts, the log of consents and the tombstones, which know of
@@ -621,6 +656,11 @@ class Node:
         """What is wrong with this node, a sentence each. It reads everything."""
         found = self.store.verify() + self.log.verify() + self.log.forms.problems + self.identity.verify()
         found += self.permits.verify()
+        ours = signing_key(self.path).public_key().public_bytes_raw()
+        for name in self.store.state.imports:
+            place = self.path / "imports" / name
+            if place.exists() and not _signed(place, ours):
+                found.append(f"imports/{name} is not as this node signed it: restore it from a backup")
         try:
             journal.verify(self.path / "journal", self.journal.head)
         except journal.Damaged as why:
@@ -659,6 +699,14 @@ def about(path: Path) -> dict[str, Any]:
     if told.get("format") != FORMAT:
         raise NotANode(f"{path} has format {told.get('format')!r}; this version reads format {FORMAT}")
     return told
+
+
+def _signed(place: Path, key: bytes) -> bool:
+    """Whether a manifest is as it was signed by this key."""
+    try:
+        return Manifest.read(place).verify(key)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _policy(path: Path) -> Policy:

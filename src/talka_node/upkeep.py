@@ -6,13 +6,14 @@ Each takes what was chosen on the command line and gives what is to be told, see
 from __future__ import annotations
 
 import argparse
+import csv
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from talka_node import node
-from talka_node.disclosure import Refused
+from talka_node.disclosure import Refused, Region
 from talka_node.hub import Hub, put
 from talka_node.importers.manifest import signing_key
 from talka_node.node import NotANode
@@ -126,6 +127,35 @@ def permits(opened: node.Node, chosen: argparse.Namespace) -> Told:
     if chosen.action == "revoke":
         return {"revoked": [opened.permits.revoke(name, opened.today()) for name in chosen.permits]}
     return {"permits": opened.permits.all(opened.today())}
+
+
+def consents(opened: node.Node, chosen: argparse.Namespace) -> Told:
+    """What the log of consents needs a person for."""
+    if chosen.action == "today":
+        day = opened.log.today(opened.clock().date(), leap=chosen.leap)
+        return {"day": day.isoformat()}
+    if chosen.action == "destroy":
+        due = opened.log.awaiting_destruction()
+        return {"awaiting_destruction": [[donor, biobank, day.isoformat()] for donor, biobank, day in due]}
+    return {"tombstones": str(opened.log.tombstones), "head": opened.log.head}
+
+
+def regions(place: Path) -> dict[str, Region]:
+    """Sizes of regions from a CSV file with the columns region and people (or inhabitants), and perhaps part_of; the
+    rows of one region add up."""
+    found: dict[str, Region] = {}
+    with place.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), 2):
+            code, people = row.get("region"), row.get("people") or row.get("inhabitants")
+            if not code or people is None or not people.isdecimal():
+                raise ValueError(
+                    f"{place.name}:{number}: region and people are needed, people as a whole number"
+                )
+            held = found.get(code, Region(0))
+            found[code] = Region(held.people + int(people), row.get("part_of") or held.part_of)
+    if not found:
+        raise ValueError(f"{place.name}: no row; columns are region, people, and perhaps part_of")
+    return found
 
 
 def coverage(opened: node.Node, chosen: argparse.Namespace) -> Told:

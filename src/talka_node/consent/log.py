@@ -152,7 +152,8 @@ class Log:
         if not fresh and not tombstones_lost and (not grave.exists() or grave.stat().st_size == 0):
             raise TombstonesMissing(
                 f"{self.folder.name} has events, but {self.tombstones.name}/{grave.name} is missing. Restore it "
-                "from its own backup, or open with tombstones_lost: what was withdrawn since is then not known"
+                "from its own backup. Only if there is none: talka-node consents tombstones-lost; what was withdrawn"
+                " since the log's own backup is then not known"
             )
         self.tombstones.mkdir(parents=True, exist_ok=True)
         chain.sync_folder(self.tombstones.parent)
@@ -540,7 +541,8 @@ class Log:
                 return self.state.day
             if day - self.state.day > LEAP and not leap and self._log.count > 1:
                 raise ClockLeap(
-                    f"the clock shows {day}, the last day known is {self.state.day}; set it, or say that it is right"
+                    f"the clock shows {day}, the last day known is {self.state.day}; set it, or say that it is right:"
+                    " talka-node consents today --leap"
                 )
             self._write([], [{"day": day.isoformat()}])
             self.state.advance(day)
@@ -890,11 +892,19 @@ def _contradiction(event: Event, before: Event) -> Event | None:
 
 def _known(event: Event, before: Event, number: int) -> Entry:
     """Told again, or something else under the same id? A subject may have got its donor since."""
-    if event in (before, replace(before, donor=event.donor) if event.subject else None):
+    if _plain(event) in (
+        _plain(before),
+        _plain(replace(before, donor=event.donor)) if event.subject else None,
+    ):
         return Entry("known", number)
     if event.kind in REFUSALS and event == replace(before, on=event.on, by=event.by):
         return Entry("known", number, "dated otherwise than before; the date told first counts")
     return Entry("refused", 0, f"line {number} tells another event of the same id")
+
+
+def _plain(event: Event) -> Event:
+    """An event without what goes without saying: a consent begins on the day of signing."""
+    return replace(event, since=None) if event.since == event.on else event
 
 
 def _hash(id_: str) -> int:

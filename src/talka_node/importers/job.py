@@ -94,6 +94,7 @@ def run(
     consents: Callable[..., list[Entry] | None] | None = None,
     standing: Consents | None = None,
     progress: Callable[[Progress], None] | None = None,
+    passed_over: dict[str, str] | None = None,
 ) -> Manifest:
     """Import the files (with the name of their format and what reads it) as one: all rows become visible at once.
 
@@ -103,6 +104,7 @@ def run(
     with store.writing() as writer:
         settings = replace(settings, today=max(settings.today, _day_of(store.state.newest_day)))
         work = _Work(store, writer, files, settings, resolver, consents, standing, progress)
+        work.passed_over = {blotted(name): why for name, why in (passed_over or {}).items()}
         try:
             return work.run()
         except (OSError, KeysRefused, BadProof) as why:
@@ -159,6 +161,7 @@ class _Work:
         self.done: list[Done] = []
         self.refused = 0
         self.lines = 0
+        self.passed_over: dict[str, str] = {}
 
     def _name(self) -> str:
         """The same for the same files, as they are now, read in the same way."""
@@ -366,6 +369,7 @@ class _Work:
             name=f"{at:%Y%m%dT%H%M%S}-{len(self.store.state.imports) + 1}",
             at=at.isoformat(timespec="seconds"),
             source=self.job.settings.source,
+            passed_over=self.passed_over,
         )
         for number, (place, kind, _) in enumerate(self.files):
             lines = sum(one.lines for one in self.done if one.file == number)

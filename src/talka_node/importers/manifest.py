@@ -68,6 +68,7 @@ class Manifest:
 
     `held`: rows of `taken` whose donors (at that biobank, for specimens) have no consent yet: no answer counts them,
     all do from the moment a consent comes. `unused`: rows of kinds that a node has no use for. `refused`: per kind.
+    `passed_over`: files of a folder that were not taken, and why.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Manifest:
     refused: dict[str, int] = field(default_factory=dict)
     first_refusals: list[Refusal] = field(default_factory=list)
     refusals_sha256: str = ""
+    passed_over: dict[str, str] = field(default_factory=dict)
     key: str = ""
     signature: str = ""
 
@@ -96,6 +98,8 @@ class Manifest:
 
     def _signed_bytes(self) -> bytes:
         told = {name: value for name, value in asdict(self).items() if name != "signature"}
+        if not self.passed_over:  # earlier manifests had none, and were signed so
+            del told["passed_over"]
         return json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
     def verify(self, key: bytes | None = None) -> bool:

@@ -85,15 +85,22 @@ def mappings(place: Path) -> list[Mapping]:
     return found
 
 
+def _entries(options: dict[str, Any]) -> list[Mapping]:
+    return mappings(Path(options.get("mapping") or Path(__file__).with_name("miabis.yaml")))
+
+
+def entry_for(place: Path, options: dict[str, Any]) -> Mapping | None:
+    """The entry of the mapping that is for a file of this name. Raises BadMapping."""
+    name = place.name.lower().removesuffix(".gz")
+    return next((each for each in _entries(options) if fnmatch.fnmatch(name, each.file.lower())), None)
+
+
 def csv_file(job: Job, place: Path, offset: int, line: int) -> Iterator[Batch]:
     """A CSV file in UTF-8 with a header, parted by comma, semicolon or tab. `offset` counts rows, as `line` does."""
-    entries = mappings(Path(job.settings.options.get("mapping") or Path(__file__).with_name("miabis.yaml")))
-    name = place.name.lower().removesuffix(".gz")
-    one = next((each for each in entries if fnmatch.fnmatch(name, each.file.lower())), None)
+    one = entry_for(place, job.settings.options)
     if one is None:
-        raise feed.Unreadable(
-            1, f"no entry of the mapping is for a file of this name: {[each.file for each in entries]}"
-        )
+        names = [each.file for each in _entries(job.settings.options)]
+        raise feed.Unreadable(1, f"no entry of the mapping is for a file of this name: {names}")
     header, lines = _csv(job, place)
     missing = sorted(
         column for column in (*one.columns.values(), *one.boxes.values()) if column.lower() not in header
