@@ -171,7 +171,7 @@ def read(path: Path, kept: Mapping[str, str] | None = None) -> Catalogue:
         return Catalogue(kept=kept)
     try:
         told: Any = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as why:
+    except (yaml.YAMLError, ValueError) as why:  # a day that there is not is a ValueError
         raise BadCatalogue(f"{path.name}: not YAML in UTF-8 ({type(why).__name__})") from None
     if not isinstance(told, dict):
         raise BadCatalogue(f"{path.name}: a mapping is meant, of {', '.join(KEYS)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,13 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from talka_node.beacon import Refused, Told
+from talka_node.beacon.answers import NodeSource
 from talka_node.beacon.model import KINDS, SCHEMAS
 from talka_node.beacon.source import Entry
 from talka_node.beacon.tests.client import Client, Node, client
+from talka_node.tests.study import study
+from talka_node.visas import Clearing, Trust
+from talka_node.visas.tests.issuing import DATASETS
 from tests.lanes import need_shared
 
 pytestmark = pytest.mark.once
@@ -171,6 +176,67 @@ def test_errors(beacon: Client, path: str, status: int) -> None:
 def test_refusals_and_small_answers(schemas: Schemas) -> None:
     assert client(Node(refusal=Refused("too often", 429)), schemas.check).get("/individuals")[0] == 429
     assert client(Node(Told(False)), schemas.check).get("/individuals?requestedGranularity=count")[0] == 200
+
+
+# --- a node with records, and a visa ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeSource, str]]:
+    """The invented study behind a Beacon, and the header of a visa for its first dataset."""
+    node, hub = study(tmp_path_factory.mktemp("study") / "node")
+    with node:
+        clearing = Clearing(Trust(node.path / "visas"), DATASETS, node.clock)
+        yield NodeSource(node, clearing), f"Bearer {hub.visa()}"
+
+
+def advertised(beacon: Client) -> list[tuple[str, str]]:
+    """(entry type, path) of every address that /map tells; ids as they stand there."""
+    _, answer = beacon.get("/map")
+    found = []
+    for entry, about in answer["response"]["endpointSets"].items():
+        base = about["rootUrl"].rpartition("/")[0]
+        addresses = [about["rootUrl"], about["singleEntryUrl"]]
+        addresses += [each["url"] for each in about["endpoints"].values()]
+        found += [(entry, each.removeprefix(base)) for each in addresses]
+        assert beacon.get(about["filteringTermsUrl"].removeprefix(base))[0] == 200
+    return found
+
+
+def test_all_that_is_advertised_answers_with_valid_records(
+    schemas: Schemas, opened: tuple[NodeSource, str]
+) -> None:
+    source, visa = opened
+    beacon = client(source, schemas.check)
+    record = {"requestedGranularity": "record", "pagination": {"limit": 0}}
+    ids: dict[str, str] = {Entry.VARIANT: "17-43045703-G-A", Entry.DATASET: "bb-1", Entry.COHORT: "lungs"}
+    for entry in (Entry.BIOSAMPLE, Entry.RUN, Entry.ANALYSIS):
+        query = record | (
+            {"filters": [{"id": "sampleType", "operator": "=", "value": "DNA"}]}
+            if entry is Entry.BIOSAMPLE
+            else {}
+        )
+        _, answer = beacon.post(f"/{KINDS[entry].path}", query, authorization=visa)
+        ids[entry] = answer["response"]["resultSets"][0]["results"][0]["id"]
+        ids[Entry.INDIVIDUAL] = answer["response"]["resultSets"][0]["results"][0]["individualId"]
+    paths = advertised(beacon)
+    assert len(paths) == sum(2 + len(kind.lists) for kind in KINDS.values())
+    _, told = beacon.get("/entry_types")
+    assert told["response"]["entryTypes"].keys() == {kind for kind, _ in paths}
+    for kind, path in paths:
+        path = path.replace("{id}", ids[kind])
+        status, got = beacon.get(f"{path}?requestedGranularity=record&limit=0", authorization=visa)
+        assert (status, got) == beacon.post(path, record, authorization=visa)
+        assert (status, got["meta"]["returnedGranularity"]) == (200, "record"), path
+        assert (path, got["responseSummary"]["exists"]) == (path, True)
+        assert schemas.entries(got) != [], path
+        for granularity in ("boolean", "count"):
+            status, got = beacon.get(f"{path}?requestedGranularity={granularity}")
+            # Without a visa disclosure has a say: it answers, or refuses what would tell too much of a few carriers.
+            assert status == 200 or (status == 403 and "g_variants" in path), path
+        if KINDS[Entry(kind)].collection and path.count("/") < 3:
+            continue  # datasets and cohorts are described to everybody
+        assert beacon.get(f"{path}?requestedGranularity=record")[0] == 401
 
 
 def test_how_many_documents_were_valid(schemas: Schemas, capsys: pytest.CaptureFixture[str]) -> None:

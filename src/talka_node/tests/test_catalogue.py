@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from talka_node.catalogue import EMPTY, BadCatalogue, Catalogue, Organisation, read
+from talka_node.catalogue import EMPTY, BadCatalogue, Catalogue, Organisation, Sequencing, read
 from talka_query import check
 from talka_query.nodes import (
     All,
@@ -35,6 +35,11 @@ regions: {LV006: Rīga, LV005: Latgale}
 procedures: {"73761001": Kolonoskopija}
 genes: [BRCA1, BRCA2]
 measurements: {99999-1: mg/L}
+datasets: https://slimnica.example/datasets/
+access: https://slimnica.example/access
+contact: mailto:anna@slimnica.example
+uses: {"bb-1:collection:plausas": ["DUO:0000042"]}
+sequencing: {"bb-1:collection:plausas": {date: 2024-01-15, analysed: 2024-02-15, pipeline: Izdomāta, strategy: WGS}}
 """
 
 
@@ -122,6 +127,29 @@ def test_the_empty_one_can_be_read(tmp_path: Path) -> None:
         ("biobanks: [a]", "catalogue.yaml: biobanks is a mapping, from codes to names"),
         ("organisation: {title: x}", "catalogue.yaml: organisation has no title; it has id, name, url"),
         ("genes: BRCA1", "catalogue.yaml: genes is a list of HGNC symbols"),
+        ("access: slimnica", "catalogue.yaml: access is an address that begins with https:// or mailto:"),
+        ("datasets: bb", "catalogue.yaml: datasets is an address that begins with https:// or urn:"),
+        ("uses: {bb: []}", "catalogue.yaml: uses speaks of bb, which is none of the collections"),
+        (
+            "collections: {bb: B}\nuses: {bb: [GRU]}",
+            "catalogue.yaml: uses of bb is a list of codes such as DUO:0000042",
+        ),
+        (
+            "collections: {bb: B}\nsequencing: {bb: {date: 2024-01-15}}",
+            "catalogue.yaml: sequencing of bb lacks analysed, pipeline",
+        ),
+        (
+            "collections: {bb: B}\nsequencing: {bb: {date: soon, analysed: x, pipeline: p}}",
+            "catalogue.yaml: sequencing of bb: date is a day, as 2024-01-15",
+        ),
+        (
+            "collections: {bb: B}\nsequencing: {bb: {lens: 1}}",
+            (
+                "catalogue.yaml: sequencing of bb has no lens; it has date, analysed, pipeline, strategy, platform,"
+                " aligner, caller"
+            ),
+        ),
+        ("beacon: 2024-13-15", "catalogue.yaml: not YAML in UTF-8"),
         ("biobanks: {", "catalogue.yaml: not YAML in UTF-8"),
     ],
 )
@@ -131,3 +159,14 @@ def test_what_is_no_catalogue(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(BadCatalogue) as error:
         read(path)
     assert str(error.value).startswith(told)
+
+
+def test_what_the_beacon_says_of_collections(catalogue: Catalogue) -> None:
+    plausas = "bb-1:collection:plausas"
+    assert (catalogue.datasets, catalogue.access, catalogue.contact) == (
+        "https://slimnica.example/datasets/",
+        "https://slimnica.example/access",
+        "mailto:anna@slimnica.example",
+    )
+    assert catalogue.uses == {plausas: ("DUO:0000042",)}
+    assert catalogue.sequencing == {plausas: Sequencing("2024-01-15", "2024-02-15", "Izdomāta", "WGS")}
