@@ -282,16 +282,20 @@ def _measurements(facts: MeasurementColumns, order: Order, arrays: Arrays) -> No
         codes, ordinals, days, values = codes[known], ordinals[known], days[known], values[known]
     del known
     rows = _order_rows(codes, ordinals, days)
-    arrays["measurement.on"] = narrow(days[rows])
+    on = narrow(days[rows])
     codes = codes[rows]
     ordinals = ordinals[rows]
     values = values[rows]
     del rows, days
     bounds = np.searchsorted(codes, np.arange(len(vocabulary) + 1, dtype=np.int32))
     words("measurement", vocabulary, arrays)
-    arrays["measurement.value"], arrays["measurement.scale"] = _scaled(values, bounds)
+    value, arrays["measurement.scale"] = _scaled(values, bounds)
+    # Whoever reads a value reads its date: side by side they cost one way to memory, if both are narrow.
+    both = value.dtype == on.dtype == np.int16
+    arrays["measurement.both"] = np.stack((value, on), 1) if both else np.empty((0, 2), np.int16)
+    arrays["measurement.value"], arrays["measurement.on"] = (value[:0], on[:0]) if both else (value, on)
     # Per code: its donors ascending, and where the rows of each begin.
-    del values
+    del values, value, on
     other = (codes[1:] != codes[:-1]) | (ordinals[1:] != ordinals[:-1])
     first = np.flatnonzero(np.append(True, other)) if len(codes) else np.empty(0, np.int64)
     arrays["measurement.donor"] = ordinals[first]

@@ -160,7 +160,7 @@ class RowsOfFacts(Check):
                 return None
             donors, starts = facts.pair_donors(pair), facts.group_starts[pair[0] : pair[1] + 1]
             if pattern.age == ANY_AGE:
-                if not kernels.scan(donors, starts, None, facts.group_on, (0, 0), days, found):
+                if not kernels.scan(donors, starts, facts.group_on, (0, 0), days, found):
                     return None
                 continue
             for low, high in self._of_births(donors):
@@ -297,30 +297,29 @@ class Measured(Check):
 
     def _compiled(self, ids: Array) -> Mask | None:
         measurements, pattern = self.index.measurements, self._pattern
-        scale = int(measurements.scale[self._code])
-        if not scale or pattern.age != ANY_AGE:
+        if not len(measurements.both) or pattern.age != ANY_AGE:
             return None
         starts = measurements.starts(self._code)
         if starts is None:
             return None
         values, days = self._ends()
-        return kernels.measured(ids, starts, measurements.value, measurements.on, values, days)
+        return kernels.measured(ids, starts, measurements.both, values, days)
 
     def words(self) -> Words | None:
         measurements, pattern = self.index.measurements, self._pattern
-        if not int(measurements.scale[self._code]) or pattern.age != ANY_AGE:
+        if not len(measurements.both) or pattern.age != ANY_AGE:
             return None
         donors, starts = measurements.pairs(self._code)
         found = np.zeros(self.index.words, np.uint64)
         values, days = self._ends()
-        done = kernels.scan(donors, starts, measurements.value, measurements.on, values, days, found)
+        done = kernels.scan(donors, starts, measurements.both, values, days, found)
         return found if done else None
 
     def _ends(self) -> tuple[Span, Span]:
         """Between what values and dates must lie, in the columns' types. Where nothing is asked, what is missing (the
         least number) will do as well."""
         measurements, pattern = self.index.measurements, self._pattern
-        values, days = LIMITS.get(measurements.value.dtype, (0, 0)), LIMITS[measurements.on.dtype]
+        values, days = LIMITS[measurements.value.dtype], LIMITS[measurements.on.dtype]
         if pattern.low is not None or pattern.high is not None:
             scale = int(measurements.scale[self._code])
             values = whole_ends(pattern.low, pattern.high, scale, measurements.value.dtype)

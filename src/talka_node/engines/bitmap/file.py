@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-MARK = b"TALKA-BITMAPS-2\n"
+MARK = b"TALKA-BITMAPS-3\n"
 _ALIGN = 64
 _TAIL = 16 + 32  # where the directory is, how long it is, its digest
 

@@ -473,8 +473,11 @@ class Measurements:
 
     def __init__(self, arrays: Arrays, words: int, count: int) -> None:
         self.vocabulary = Vocabulary(arrays, "measurement")
-        self.on = arrays["measurement.on"]
-        self.value = arrays["measurement.value"]
+        self.both = arrays["measurement.both"]
+        if len(self.both):
+            self.value, self.on = self.both[:, 0], self.both[:, 1]
+        else:
+            self.value, self.on = arrays["measurement.value"], arrays["measurement.on"]
         self.scale = arrays["measurement.scale"]
         self.donor = arrays["measurement.donor"]
         self.first = arrays["measurement.first"]

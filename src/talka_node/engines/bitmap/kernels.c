@@ -100,19 +100,17 @@ int64_t talka_ids(const uint64_t *words, int64_t count, uint32_t *out) {
     return to - out;
 }
 
-/* Whether any row of each donor has low <= value <= high and since <= on <= until. */
-void talka_measured(const uint32_t *ids, int64_t count, const int32_t *starts, const int16_t *value, const int16_t *on,
-                    int32_t low, int32_t high, int32_t since, int32_t until, uint8_t *out) {
+/* Whether any row (a value and a date) of each donor has low <= value <= high and since <= date <= until. */
+void talka_measured(const uint32_t *ids, int64_t count, const int32_t *starts, const int16_t (*rows)[2], int32_t low,
+                    int32_t high, int32_t since, int32_t until, uint8_t *out) {
     for (int64_t i = 0; i < count; i++) {
+        if (i + 32 < count)
+            __builtin_prefetch(&starts[ids[i + 32]]);
         if (i + 16 < count)
-            __builtin_prefetch(&starts[ids[i + 16]]);
-        if (i + 8 < count) {
-            __builtin_prefetch(&value[starts[ids[i + 8]]]);
-            __builtin_prefetch(&on[starts[ids[i + 8]]]);
-        }
+            __builtin_prefetch(&rows[starts[ids[i + 16]]]);
         uint8_t found = 0;
         for (int32_t row = starts[ids[i]]; row < starts[ids[i] + 1]; row++)
-            if (value[row] >= low && value[row] <= high && on[row] >= since && on[row] <= until) {
+            if (rows[row][0] >= low && rows[row][0] <= high && rows[row][1] >= since && rows[row][1] <= until) {
                 found = 1;
                 break;
             }
@@ -195,9 +193,9 @@ static int any(const uint8_t *bits, int64_t from, int64_t count) {
     return (some >> (from & 7) & ((1ULL << count) - 1)) != 0;
 }
 
-/* Sets in `out` the donor of every pair that has a row with low <= value <= high (unless `value` is NULL) and
-   since <= on <= until. The rows of pair p are those from starts[p] to starts[p + 1]. */
-void talka_scan(const int32_t *donor, const int32_t *starts, int64_t pairs, const int16_t *value, const int16_t *on,
+/* Sets in `out` the donor of every pair that has a date since <= on <= until, or, if `on` is NULL, such a date in a row
+   with low <= value <= high. The rows of pair p are those from starts[p] to starts[p + 1]. */
+void talka_scan(const int32_t *donor, const int32_t *starts, int64_t pairs, const int16_t (*row)[2], const int16_t *on,
                 int16_t low, int16_t high, int16_t since, int16_t until, uint64_t *out) {
     uint8_t fits[ROWS + 8] = {0}, mask[ROWS / 8 + 8] = {0};
     int64_t word = 0;
@@ -211,13 +209,16 @@ void talka_scan(const int32_t *donor, const int32_t *starts, int64_t pairs, cons
         /* More than one pass only for a donor with more rows than there is room for. */
         for (int64_t from = 0; from < rows; from += ROWS) {
             int64_t length = rows - from < ROWS ? rows - from : ROWS;
-            const int16_t *days = on + base + from, *values = value + base + from;
-            if (value)
-                for (int64_t i = 0; i < length; i++)
-                    fits[i] = (values[i] >= low) & (values[i] <= high) & (days[i] >= since) & (days[i] <= until);
+            if (on)
+                for (int64_t i = 0; i < length; i++) {
+                    int16_t day = on[base + from + i];
+                    fits[i] = (day >= since) & (day <= until);
+                }
             else
-                for (int64_t i = 0; i < length; i++)
-                    fits[i] = (days[i] >= since) & (days[i] <= until);
+                for (int64_t i = 0; i < length; i++) {
+                    const int16_t *each = row[base + from + i];
+                    fits[i] = (each[0] >= low) & (each[0] <= high) & (each[1] >= since) & (each[1] <= until);
+                }
             for (int64_t i = 0; i < length; i += 8) { /* eight bytes of 0 or 1 become eight bits */
                 uint64_t eight;
                 memcpy(&eight, fits + i, 8);

@@ -197,17 +197,17 @@ def any_of(fits: npt.NDArray[np.bool_], count: Array) -> npt.NDArray[np.bool_]:
 
 
 def measured(
-    ids: Array, starts: Array, value: Array, on: Array, values: tuple[int, int], days: tuple[int, int]
+    ids: Array, starts: Array, rows: Array, values: tuple[int, int], days: tuple[int, int]
 ) -> npt.NDArray[np.bool_] | None:
-    """By donor, whether any of their rows (from starts[id] on) has value and date between; None: nothing compiled, or
-    not for these types."""
+    """By donor, whether any of their rows (from starts[id] on; each a value and a date) lies between; None: nothing
+    compiled, or not for these types."""
     if (
         _native is None
         or len(ids) < LEAST_DONORS
-        or not _types(ids, np.uint32, starts, np.int32, value, np.int16, on, np.int16)
+        or not _types(ids, np.uint32, starts, np.int32, rows, np.int16)
     ):
         return None
-    return _native.measured(ids, starts, value, on, values, days)
+    return _native.measured(ids, starts, rows, values, days)
 
 
 def specimens(
@@ -273,22 +273,19 @@ def cells(
 def scan(
     donor: Array,
     starts: Array,
-    value: Array | None,
-    on: Array,
+    rows: Array,
     values: tuple[int, int],
     days: tuple[int, int],
     out: Words,
 ) -> bool:
-    """Set in `out` every donor with a row that has value (if there are any) and date between: the rows of donor[i] are
-    those from starts[i] to starts[i + 1]. False: nothing compiled, or not for these types."""
-    if _native is None or not _types(donor, np.int32, starts, np.int32, on, np.int16):
-        return False
-    if value is not None and not _types(value, np.int16):
+    """Set in `out` every donor with a row between: the rows of donor[i] are those from starts[i] to starts[i + 1], each
+    a date, or a value and a date. False: nothing compiled, or not for these types."""
+    if _native is None or not _types(donor, np.int32, starts, np.int32, rows, np.int16):
         return False
     least, most = -(2**15), 2**15 - 1
     if all(low <= high and low <= most and high >= least for low, high in (values, days)):
         values, days = ((max(low, least), min(high, most)) for low, high in (values, days))
-        _native.scan(donor, starts, value, on, values, days, out)
+        _native.scan(donor, starts, rows, values, days, out)
     return True
 
 

@@ -67,7 +67,7 @@ class Native:
         self._run = function("run", number, pointer, pointer, short, number, pointer, pointer, short, pointer)
         self._ids = function("ids", number, pointer, number, pointer)
         self._measured = function(
-            "measured", None, pointer, number, pointer, pointer, pointer, short, short, short, short, pointer
+            "measured", None, pointer, number, pointer, pointer, short, short, short, short, pointer
         )
         self._specimens = function(
             "specimens", None, pointer, number, pointer, pointer, pointer, short, short, pointer, pointer, short,
@@ -125,16 +125,14 @@ class Native:
         self,
         ids: Array,
         starts: Array,
-        value: Array,
-        on: Array,
+        rows: Array,
         values: tuple[int, int],
         days: tuple[int, int],
     ) -> Array:
         out = np.empty(len(ids), np.bool_)
         self._measured(
-            ids.ctypes.data, len(ids), starts.ctypes.data, value.ctypes.data, on.ctypes.data, *values, *days,
-            out.ctypes.data,
-        )  # fmt: skip
+            ids.ctypes.data, len(ids), starts.ctypes.data, rows.ctypes.data, *values, *days, out.ctypes.data
+        )
         return out
 
     def specimens(
@@ -163,12 +161,17 @@ class Native:
         return counts
 
     def scan(
-        self, donor: Array, starts: Array, value: Array | None, on: Array, values: tuple[int, int],
-        days: tuple[int, int], out: Array,
-    ) -> None:  # fmt: skip
+        self,
+        donor: Array,
+        starts: Array,
+        rows: Array,
+        values: tuple[int, int],
+        days: tuple[int, int],
+        out: Array,
+    ) -> None:
+        where = (rows.ctypes.data, None) if rows.ndim == 2 else (None, rows.ctypes.data)
         self._scan(
-            donor.ctypes.data, starts.ctypes.data, len(donor), None if value is None else value.ctypes.data,
-            on.ctypes.data, *values, *days, out.ctypes.data,
+            donor.ctypes.data, starts.ctypes.data, len(donor), *where, *values, *days, out.ctypes.data
         )  # fmt: skip
 
     def aged(

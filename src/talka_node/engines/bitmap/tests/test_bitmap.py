@@ -240,7 +240,8 @@ def test_loops_over_rows_agree(loops: str) -> None:
                 fits &= (values >= low) & (values <= high)
             out = np.zeros(11, np.uint64)
             ends = (0, 0) if values is None else (low, high)
-            if kernels.scan(donors, starts, values, on, ends, (since, until), out):
+            rows = on if values is None else np.stack((values, on), 1)
+            if kernels.scan(donors, starts, rows, ends, (since, until), out):
                 assert kernels.ids(out).tolist() == donors[kernels.any_of(fits, count)].tolist()
         sure, may = (7_000, 9_000), (6_996, 9_004)
         out = np.zeros(11, np.uint64)
@@ -253,8 +254,8 @@ def test_loops_over_rows_agree(loops: str) -> None:
         there = (on >= since) & (on <= until) & (born[donors[owner]] != NO_DATE)
         hit = kernels.any_of(there & (lived >= sure[0]) & (lived < sure[1]), count)
         assert kernels.ids(out).tolist() == donors[hit].tolist()
-        rows = np.flatnonzero(there & (lived >= may[0]) & (lived < may[1]) & ~hit[owner])
-        assert [each.tolist() for each in doubt] == [owner[rows].tolist(), rows.tolist()]
+        unsure = np.flatnonzero(there & (lived >= may[0]) & (lived < may[1]) & ~hit[owner])
+        assert [each.tolist() for each in doubt] == [owner[unsure].tolist(), unsure.tolist()]
 
 
 def test_places_in_a_set_agree(loops: str) -> None:
