@@ -3,6 +3,8 @@
     GET  /health     that it runs                     everybody
     GET  /metrics    numbers for Prometheus           everybody who reaches it; nothing in them is about a person
     *    /beacon/…   Beacon v2                        everybody; records by visa: see `visas`
+    *    /fhir/…     FHIR R4, to read and write       the holder's own side; records by visa: see `fhir`
+    GET  /dcat       its datasets, HealthDCAT-AP      everybody
     POST /ask        a question in wire form          registered callers, signed: see `signed`
     POST /attrition  the same, step by step           registered callers, signed
     POST /consents   messages of the hub's feed       registered callers, signed, and by the hub: see `feedroute`
@@ -34,7 +36,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from talka_node import beacon, feedroute, fhir
+from talka_node import beacon, dcat, feedroute, fhir
 from talka_node.beacon.answers import NodeSource, answered
 from talka_node.disclosure import Refused, Standing
 from talka_node.node import Node, NotUnderstood
@@ -73,6 +75,7 @@ class Service:
                 *feedroute.routes(node, self.gate),
                 Mount("/beacon", beacon.application(NodeSource(node, self.clearing), settings)),
                 *fhir.routes(node),
+                dcat.route(node),
             ],
             exception_handlers={
                 Denied: self.denied,
@@ -131,7 +134,7 @@ class Service:
         return _json({"error": why.code, "message": str(why)}, why.status)
 
     async def not_found(self, _request: Request, _why: Exception) -> Response:
-        told = "there is nothing here; it answers at /ask, /attrition, /consents, /permits, /beacon, /health and /metrics"
+        told = f"there is nothing here; a node answers at {', '.join(sorted(ROUTES))}"
         return _json({"error": "path", "message": told}, 404)
 
     async def not_understood(self, _request: Request, why: Exception) -> Response:
@@ -163,7 +166,7 @@ def _json(told: Any, status: int = 200) -> Response:
 # --- logs and metrics -------------------------------------------------------------------------------------
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
-ROUTES = ("/health", "/metrics", "/ask", "/attrition", "/consents", "/permits", "/beacon")
+ROUTES = ("/health", "/metrics", "/ask", "/attrition", "/consents", "/permits", "/beacon", "/fhir", "/dcat")
 
 
 class Meter:

@@ -331,6 +331,20 @@ INCLUDES: dict[str, dict[str, tuple[str, str]]] = {
     "Group": {"managing-entity": ("managingEntity", "Organization")},
 }
 INCLUDES["Observation"] = {**INCLUDES["Observation"], "specimen": ("specimen", "Specimen")}
+# What a parameter tells of: under a grant that does not give this element, it is not answered either.
+TELLS = {
+    "Patient": {
+        "gender": "gender", "birthdate": "birthDate", "death-date": "deceasedDateTime", "address-state": "address",
+    },
+    "Specimen": {
+        "type": "type", "collected": "collection", "sample-collection-id": "extension",
+        "storage-temperature": "processing", "biobank": "extension",
+    },
+    "Condition": {"code": "code", "onset-date": "onsetDateTime"},
+    "Observation": {"code": "code", "value-concept": "valueCodeableConcept", "date": "effectiveDateTime"},
+    "Procedure": {"code": "code", "date": "performedDateTime"},
+    "MedicationStatement": {"code": "medicationCodeableConcept", "effective": "effectiveDateTime"},
+}  # fmt: skip
 RESULT = ("_count", "_summary", "_total", "_include", "_elements", "_format", "_after", "_pretty")
 
 
@@ -357,6 +371,8 @@ def parse(shelf: Shelf, kind: str, query: Iterable[tuple[str, str]], *, lenient:
                 Issue("not-supported", f"{name} was passed over", f"http.{name}", "warning")
             )
             continue
+        elif not _may(shelf, kind, bare):
+            raise Fault(403, "forbidden", f"the permit does not give what {bare} tells", f"http.{bare}")
         elif modifier and modifier not in known.modifiers:
             right = ", ".join(f":{each}" for each in known.modifiers) or "none"
             raise Fault(
@@ -373,6 +389,12 @@ def parse(shelf: Shelf, kind: str, query: Iterable[tuple[str, str]], *, lenient:
             "http.patient",
         )
     return search
+
+
+def _may(shelf: Shelf, kind: str, name: str) -> bool:
+    element = TELLS.get(kind, {}).get(name)
+    given = shelf.grant.elements(kind) if shelf.grant is not None else None
+    return element is None or given is None or element in given
 
 
 def _unknown(kind: str, name: str) -> Fault:
@@ -433,7 +455,7 @@ def _result(search: Search, name: str, value: str) -> None:
             raise _bad(name, "none, estimate or accurate; the total told is always accurate")
     elif name == "_after":
         try:
-            search.after = base64.urlsafe_b64decode(value.encode()).decode()
+            search.after = base64.b64decode(value, altchars=b"-_", validate=True).decode()
         except (binascii.Error, UnicodeError):
             raise _bad(name, "take it from the link `next` of an answer") from None
     elif name == "_include":

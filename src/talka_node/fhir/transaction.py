@@ -122,7 +122,7 @@ def changes_of(bundle: Any) -> list[Change]:
             f"type {str(bundle.get('type'))[:20]!r}: a transaction is carried out, nothing else",
             "Bundle.type",
         )
-    entries = bundle.get("entry") or []
+    entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise Fault(400, "structure", "entry is a list", "Bundle.entry")
     found = []
