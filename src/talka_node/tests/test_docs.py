@@ -24,7 +24,7 @@ def test_a_command_that_is_shown_can_be_typed(line: str) -> None:
 
 
 def test_five_minutes_begin_with_four_commands() -> None:
-    assert [shlex.split(line)[1] for line in SHOWN] == ["synth", "init", "import", "import", "serve"]
+    assert [shlex.split(line)[1] for line in SHOWN] == ["synth", "init", "import", "serve"]
 
 
 def test_every_command_is_told_of_in_the_help() -> None:
