@@ -319,12 +319,10 @@ class Versions(Sheet):
         )
 
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> TariffVersion:
-        given = {
-            name: [_exact(row) for row in value] if name in ("costs", "bands", "rates") else value
-            for name, value in values.items()
-            if value is not None
-        }
-        return actions.publish_version(actions.draft_version(given.pop("tariff"), by=by, **given), by=by)
+        given = {name: value for name, value in values.items() if value is not None and name != "tariff"}
+        for name in {"costs", "bands", "rates"} & given.keys():
+            given[name] = [_exact(row) for row in given[name]]
+        return actions.publish_version(actions.draft_version(values["tariff"], by=by, **given), by=by)
 
     def change(self, row: TariffVersion, values: dict[str, Any], *, by: Any) -> TariffVersion:
         return actions.edit_version(row, by=by, **{k: v for k, v in values.items() if k == "note"})

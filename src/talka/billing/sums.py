@@ -163,3 +163,11 @@ def taxes(lines: Iterable[Taxed]) -> list[Tax]:
         bases[key] = bases.get(key, NOTHING) + line.net
     found = [Tax(*key, base, cents(base * key[1] / 100)) for key, base in bases.items()]
     return sorted(found, key=lambda each: (-each.rate, each.category, each.code))
+
+
+# ---------------------------------------------------------------- files for other programs
+
+
+def harmless(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text and text[0] in "=+-@\t\r" else text

@@ -326,7 +326,7 @@ def export_journal(issuer: Issuer, *, by: Any) -> JournalExport:
     for row in rows:
         writer.writerow(
             [row.day.isoformat(), row.document, row.ledger, f"{row.debit:.2f}", f"{row.credit:.2f}",
-             _harmless(row.party), _harmless(row.text)]
+             sums.harmless(row.party), sums.harmless(row.text)]
         )  # fmt: skip
     last = issuer.exports.order_by("-number").first()
     export = JournalExport(
@@ -354,11 +354,6 @@ class _Draft:
     invoice: Invoice
     lines: list[InvoiceLine]
     uses: list[tuple[Credit, Decimal]] = field(default_factory=list)
-
-
-def _harmless(text: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
 
 def _last_day(month: str) -> date:
