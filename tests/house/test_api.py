@@ -44,6 +44,13 @@ NOT_OFFERED = {
     "plan.remind": "the house's own",
     "plan.note_sent": "the house's own",
     "portfolio.follow_strategy": "the house's own",
+    "facilities.fill_wishes": "the house's own",
+    "biobanks.note_seen": "the house's own",
+    "biobanks.note_answers": "the house's own",
+    "biobanks.note_receipts": "the house's own",
+    "biobanks.pack": "the house's own",
+    "biobanks.publish_form": "through the table of consent forms, in its column of the day",
+    "biobanks.attach_scan": "a paper is scanned at the counter, on its page",
 }
 
 

@@ -69,8 +69,13 @@ def search_collections(
     offset: int = OFFSET,
 ) -> Any:
     """Collections by words, the beginning of a code of a disease, types of samples and of data (codes, with commas)."""
-    chosen = {"material": [each for each in material.split(",") if each], "data": [each for each in data.split(",") if each]}
-    found = directory.search(domains.enter(request, ecosystem), text=q[:200], disease=disease[:20], chosen=chosen)
+    chosen = {
+        "material": [each for each in material.split(",") if each],
+        "data": [each for each in data.split(",") if each],
+    }
+    found = directory.search(
+        domains.enter(request, ecosystem), text=q[:200], disease=disease[:20], chosen=chosen
+    )
     rows = directory.by_ids(list(found.ids[offset : offset + limit]))
     return {
         "count": len(found.ids),
@@ -208,8 +213,8 @@ def push_numbers(request: HttpRequest, code: str, envelope: Envelope) -> Any:
 
 
 class Statements(Schema):
-    """What donors said at a collector, at most a thousand at once: each {"id", "kind", "subject", "on", "form", "version",
-    "options", "signer", "capacity", "adult_on", "witness", "language", "way", "taken_at"}."""
+    """What donors said at a collector, at most a thousand at once: each {"id", "kind", "subject", "on",
+    "form", "version", "options", "signer", "capacity", "adult_on", "witness", "language", "way", "taken_at"}."""
 
     statements: list[dict[str, Any]]
 
@@ -269,7 +274,9 @@ class StatementOut(Schema):
     biobank: str | None
     form: str | None
     options: list[str]
-    message: int | None = Field(description="number of the feed's message that carries it; null: being packed")
+    message: int | None = Field(
+        description="number of the feed's message that carries it; null: being packed"
+    )
     landed: int
     nodes: int
     seconds: float | None
@@ -344,7 +351,9 @@ class OptOut(Schema):
 def opt_out(request: HttpRequest, ecosystem: str, sent: OptOut) -> Any:
     """Notes that a person opts out of the secondary use of health data (EHDS, Article 71), or in again."""
     eco = domains.enter(request, ecosystem)
-    row = actions.opt_out(eco, by=actor(request), subject=sent.subject, uid=sent.id, back=sent.back, way="program")
+    row = actions.opt_out(
+        eco, by=actor(request), subject=sent.subject, uid=sent.id, back=sent.back, way="program"
+    )
     return _landed(row)
 
 

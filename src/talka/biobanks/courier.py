@@ -48,9 +48,7 @@ def carry(*, everybody: bool = False) -> int:
     while actions.pack(HUB, by=SYSTEM) is not None:
         pass
     length = queries.feed_length()
-    going = [
-        node for node in queries.with_role(Role.FEED) if everybody or node.state != NodeState.DOWN
-    ]
+    going = [node for node in queries.with_role(Role.FEED) if everybody or node.state != NodeState.DOWN]
     starts = {node.pk: queries.has_taken(node) + 1 for node in going}
     if everybody:  # the last message is knocked with: whoever lost it says so
         starts = {pk: min(start, length) for pk, start in starts.items() if length}
@@ -85,7 +83,9 @@ def _sent(going: Sequence[DataNode], plans: dict[str, list[Message]]) -> Iterabl
     places = [queries.place(node) for node in going]
 
     def envelopes(place: client.Place) -> bytes:
-        return b"\n".join(signing.sealed(signing.MESSAGE, text, queries.FEED, key) for _b, text, _d in plans[place.code])
+        return b"\n".join(
+            signing.sealed(signing.MESSAGE, text, queries.FEED, key) for _b, text, _d in plans[place.code]
+        )
 
     gathered = client.ask_all(places, "POST", FEED, envelopes, key)
     for node, answer in zip(going, gathered.answers, strict=True):
@@ -226,7 +226,8 @@ def _stranger(node: DataNode, receipt: bytes, knock: str) -> str:
 def numbers(ecosystem: Ecosystem | None = None) -> list[tuple[str, str]]:
     """Asks the nodes how many donors and samples their collections have; (node, why) of those that did not tell all.
 
-    The questions are of public interest and go through consent and disclosure like everybody's; what is told comes with
+    Counted are those whose consent permits biomedical research by academics, which is what whoever reads the directory
+    mostly wants to know. The questions go through consent and disclosure like everybody's, and what is told comes with
     what it stands on. A node that answers some of them is not passed over for the rest.
     """
     key, failed = queries.hub_key(), []
@@ -263,8 +264,12 @@ def numbers(ecosystem: Ecosystem | None = None) -> list[tuple[str, str]]:
 def _questions(node: DataNode) -> Iterable[tuple[Collection, str, Question]]:
     """How many donors and samples each of its collections has."""
     ages_at = date(timezone.localdate().year, 12, 31)
-    for row in Collection.objects.filter(biobank__node=node, withdrawn=False).select_related("biobank").order_by("pk"):
+    for row in (
+        Collection.objects.filter(biobank__node=node, withdrawn=False)
+        .select_related("biobank")
+        .order_by("pk")
+    ):
         mine = Specimen(collections=frozenset({row.known_as}))
         for kind, count in ((FigureKind.DONORS, Count.DONORS), (FigureKind.SAMPLES, Count.SAMPLES)):
-            purpose = Purpose(Use.STATISTICS, AskerKind.PUBLIC_BODY)
+            purpose = Purpose(Use.BIOMEDICAL, AskerKind.ACADEMIC)
             yield row, str(kind), Question(purpose, mine, ages_at, count=count, samples=mine, asker=DIRECTORY)

@@ -24,7 +24,9 @@ def _line(label: Any, *, required: bool = False, max_length: int = 300, **option
 
 
 def _text(label: Any, *, lines: int = 3, required: bool = False, **options: Any) -> forms.CharField:
-    return forms.CharField(label=label, required=required, widget=forms.Textarea(attrs={"rows": lines}), **options)
+    return forms.CharField(
+        label=label, required=required, widget=forms.Textarea(attrs={"rows": lines}), **options
+    )
 
 
 def _day(label: Any, *, required: bool = False, **options: Any) -> forms.DateField:
@@ -43,7 +45,11 @@ def _one(label: Any, **options: Any) -> forms.ModelChoiceField[Any]:
 
 def _some(label: Any, **options: Any) -> forms.ModelMultipleChoiceField[Any]:
     return forms.ModelMultipleChoiceField(
-        Organisation.objects.none(), label=label, required=False, widget=forms.CheckboxSelectMultiple(), **options
+        Organisation.objects.none(),
+        label=label,
+        required=False,
+        widget=forms.CheckboxSelectMultiple(),
+        **options,
     )
 
 
@@ -113,7 +119,9 @@ class BiobankForm(EntryForm):
 
     juristic_person = _one(_("Legal person"))
     juristic_name = _line(_("Legal person, where it is not on this hub"))
-    country = _line(_("Country"), required=True, max_length=2, initial="LV", help_text=_("Two letters, as LV."))
+    country = _line(
+        _("Country"), required=True, max_length=2, initial="LV", help_text=_("Two letters, as LV.")
+    )
     infrastructure = _codes(_("Infrastructure"), codes.Infrastructure)
     organising = _codes(_("What it can organise"), codes.Organising)
     bioprocessing = _codes(_("What it can do with samples"), codes.Bioprocessing)
@@ -140,7 +148,9 @@ class CollectionForm(EntryForm):
     sexes = _codes(_("Sexes"), codes.Sex, required=True)
     age_low = forms.IntegerField(label=_("Lowest age"), required=False, min_value=0)
     age_high = forms.IntegerField(label=_("Highest age"), required=False, min_value=0)
-    age_unit = forms.ChoiceField(label=_("Unit of age"), choices=[("", "–"), *codes.AgeUnit.choices], required=False)
+    age_unit = forms.ChoiceField(
+        label=_("Unit of age"), choices=[("", "–"), *codes.AgeUnit.choices], required=False
+    )
     temperatures = _codes(_("Storage temperatures"), codes.Temperature)
     diseases = LinesField(
         label=_("Diseases (ICD-10 or ORPHA)"), help_text=_("One a line: C34, C34.1, C30-C39 or ORPHA:586.")
@@ -214,7 +224,9 @@ class NodeForm(RowForm):
         _("Public key (Ed25519)"),
         required=True,
         max_length=64,
-        help_text=_("64 hexadecimal digits, which the node prints. Compare them by telephone, not by e-mail."),
+        help_text=_(
+            "64 hexadecimal digits, which the node prints. Compare them by telephone, not by e-mail."
+        ),
     )
     log_name = _line(
         _("Name of its record of consents"), max_length=64, help_text=_("The node prints it beside its key.")
@@ -249,25 +261,37 @@ class CollectorForm(RowForm):
 
 
 class IntakeForm(forms.Form):
-    """A donor signs at the counter: which boxes, who saw it, who signed for a minor. The id is made with the empty form,
-    so that a page sent twice counts once."""
+    """A donor signs at the counter: which boxes, who saw it, who signed for a minor. The id is made with the
+    empty form, so that a page sent twice counts once."""
 
     uid = forms.CharField(widget=forms.HiddenInput, max_length=120)
     subject = _line(
         _("Donor's reference"),
         required=True,
         max_length=120,
-        help_text=_("From the donor's card or your system; never a personal code. A new donor gets the one shown."),
+        help_text=_(
+            "From the donor's card or your system; never a personal code. A new donor gets the one shown."
+        ),
     )
     on = _day(_("Signed on"), required=True)
-    options = forms.MultipleChoiceField(label=_("Boxes ticked"), required=False, widget=forms.CheckboxSelectMultiple())
-    signer = forms.ChoiceField(label=_("Signed by"), choices=Signer.choices, initial=Signer.SELF, widget=forms.RadioSelect)
+    options = forms.MultipleChoiceField(
+        label=_("Boxes ticked"), required=False, widget=forms.CheckboxSelectMultiple()
+    )
+    signer = forms.ChoiceField(
+        label=_("Signed by"), choices=Signer.choices, initial=Signer.SELF, widget=forms.RadioSelect
+    )
     capacity = _line(
-        _("As what the representative signed"), max_length=100, help_text=_("For example mother, father, guardian.")
+        _("As what the representative signed"),
+        max_length=100,
+        help_text=_("For example mother, father, guardian."),
     )
     adult_on = _day(_("The minor comes of age on"))
-    witness = _line(_("Witness"), required=True, max_length=200, help_text=_("Who of the collector saw the signature."))
-    language = forms.ChoiceField(label=_("Language read"), choices=[("lv", _("Latvian")), ("en", _("English"))])
+    witness = _line(
+        _("Witness"), required=True, max_length=200, help_text=_("Who of the collector saw the signature.")
+    )
+    language = forms.ChoiceField(
+        label=_("Language read"), choices=[("lv", _("Latvian")), ("en", _("English"))]
+    )
     files = FilesField(  # type: ignore[assignment]  # a field; the form's own `files` is set on each form
         label=_("Scanned paper"), required=False, help_text=_("PDF or picture, up to 25 MB.")
     )
@@ -299,7 +323,11 @@ class IntakeForm(forms.Form):
             "way": way,
         }
         if given.get("signer") == Signer.GUARDIAN:
-            told |= {"signer": str(Signer.GUARDIAN), "capacity": given["capacity"], "adult_on": given["adult_on"]}
+            told |= {
+                "signer": str(Signer.GUARDIAN),
+                "capacity": given["capacity"],
+                "adult_on": given["adult_on"],
+            }
         return told
 
 
@@ -307,7 +335,10 @@ class FindDonorForm(forms.Form):
     """Whose consents are looked up. Sent as a post: a reference has no place in an address."""
 
     subject = _line(
-        _("Donor's reference"), required=True, max_length=120, help_text=_("As the donor's card says it, or your system.")
+        _("Donor's reference"),
+        required=True,
+        max_length=120,
+        help_text=_("As the donor's card says it, or your system."),
     )
 
 
@@ -323,7 +354,9 @@ class WithdrawForm(VerbForm):
         help_text=_("Tick single purposes, or none to withdraw wholly."),
     )
     destroy = forms.BooleanField(label=_("The donor asks that the samples be destroyed"), required=False)
-    reason = _line(_("Reason, if the donor gives one"), max_length=500, help_text=_("Nobody has to give one."))
+    reason = _line(
+        _("Reason, if the donor gives one"), max_length=500, help_text=_("Nobody has to give one.")
+    )
 
 
 class DestructionForm(VerbForm):
@@ -340,4 +373,3 @@ class ScanForm(VerbForm):
     """The scanned paper of a consent."""
 
     files = FilesField(label=_("Scanned paper"), required=True)  # type: ignore[assignment]  # a field, see above
-

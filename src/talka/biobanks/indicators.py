@@ -13,7 +13,8 @@ from talka.domains.models import Ecosystem
 
 @indicator("biobanks.agreements", label=_("Agreements with collectors of samples"), unit=_("agreements"))
 def agreements(ecosystem: Ecosystem, period: Period | None) -> Reading:
-    """Collectors with an agreement in force that they ask for consent in their intake: today, or on a period's last day.
+    """Collectors with an agreement in force that they ask for consent in their intake: today, or on a period's
+    last day.
 
     Invented examples do not count. None while no collector is noted.
     """
@@ -27,7 +28,8 @@ def agreements(ecosystem: Ecosystem, period: Period | None) -> Reading:
 
 @indicator("biobanks.consents", label=_("Consents given to biobanks"), unit=_("consents"))
 def consents(ecosystem: Ecosystem, period: Period | None) -> Reading:
-    """Consents signed in a period, or ever. One that only narrows an earlier one is not counted; one withdrawn since is.
+    """Consents signed in a period, or ever. One that only narrows an earlier one is not counted; one withdrawn
+    since is.
 
     None while none was taken in.
     """
@@ -40,7 +42,9 @@ def consents(ecosystem: Ecosystem, period: Period | None) -> Reading:
 
 
 @indicator(
-    "biobanks.consents_weekly", label=_("Consents a week at the three largest collectors"), unit=_("consents a week")
+    "biobanks.consents_weekly",
+    label=_("Consents a week at the three largest collectors"),
+    unit=_("consents a week"),
 )
 def consents_weekly(ecosystem: Ecosystem, period: Period | None) -> Reading:
     """The mean over whole weeks of the consents taken in by the three collectors that took in most: of the weeks of a

@@ -11,11 +11,14 @@ from talka.domains.models import Ecosystem
 
 edits = permission("biobanks.edit", _("Keep the directory of biobanks and collections"))
 describes = permission(
-    "biobanks.describe", _("Describe the biobanks of one's own institution, and confirm the description every year")
+    "biobanks.describe",
+    _("Describe the biobanks of one's own institution, and confirm the description every year"),
 )
 verifies = permission("biobanks.verify", _("Verify the quality standards that biobanks claim"))
 runs_nodes = permission("biobanks.nodes", _("Register data nodes with their keys and roles"))
-keeps_forms = permission("biobanks.forms", _("Write and publish consent forms, and note agreements with collectors"))
+keeps_forms = permission(
+    "biobanks.forms", _("Write and publish consent forms, and note agreements with collectors")
+)
 takes_in = permission(
     "biobanks.intake",
     _("Take in consents and withdrawals for one's own institution, and see those that were given to it"),
@@ -42,7 +45,8 @@ def _institutions(subject: Any) -> set[int | None]:
 
 @fact
 def is_about_the_person(by: Any, subject: Any) -> bool:
-    """The subject is an ecosystem: what is said concerns every biobank in it, so whoever takes it down may be of any."""
+    """The subject is an ecosystem: what is said concerns every biobank in it, so whoever takes it down may be
+    of any."""
     return isinstance(subject, Ecosystem)
 
 

@@ -1,4 +1,5 @@
-"""The room's rows as tables, in and out. Lists of codes are cells of lines; names in both languages are read, codes written."""
+"""The room's rows as tables, in and out. Lists of codes are cells of lines; names in both languages are read,
+codes written."""
 
 from __future__ import annotations
 
@@ -127,7 +128,8 @@ STANDING = (
 
 
 def _placed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """An empty cell for the order leaves the row where it stands, a new one last; an empty choice leaves the default."""
+    """An empty cell for the order leaves the row where it stands, a new one last; an empty choice leaves the
+    default."""
     return {
         name: value
         for name, value in values.items()
@@ -344,7 +346,10 @@ class Qualities(Sheet):
     )
 
     def key_of(self, shown: Mapping[str, Any]) -> tuple[str, ...]:
-        return (*super().key_of(shown), *(str(shown.get(key, "")).casefold() for key in ("collection", "name")))
+        return (
+            *super().key_of(shown),
+            *(str(shown.get(key, "")).casefold() for key in ("collection", "name")),
+        )
 
     def rows(self, parent: Ecosystem) -> Any:
         return queries.qualities(parent)
@@ -417,7 +422,11 @@ class Forms(Sheet):
         given = dict(values)
         published = given.pop("published_on", None)
         row = consent_actions.edit_form(row, by=by, **given)
-        return consent_actions.publish_form(row, by=by, on=published) if published and not row.published_on else row
+        return (
+            consent_actions.publish_form(row, by=by, on=published)
+            if published and not row.published_on
+            else row
+        )
 
 
 class Collectors(Sheet):

@@ -1,4 +1,5 @@
-"""What this room does after others, and regularly: the feed is carried on, nodes are looked after and asked for numbers."""
+"""What this room does after others, and regularly: the feed is carried on, nodes are looked after and asked
+for numbers."""
 
 from __future__ import annotations
 

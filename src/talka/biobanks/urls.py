@@ -31,7 +31,9 @@ urlpatterns = [
     path("consent/statements/<int:pk>/scan/", consent.scan, name="statement-scan"),
     path("consent/forms/<slug:code>/<int:version>/", consent.form, name="consent-form"),
     path("consent/forms/<slug:code>/<int:version>.json", consent.form_file, name="consent-form-file"),
-    path("consent/forms/<slug:code>/<int:version>/publish/", consent.publish_form, name="consent-form-publish"),
+    path(
+        "consent/forms/<slug:code>/<int:version>/publish/", consent.publish_form, name="consent-form-publish"
+    ),
     path("consent/collectors/add/", consent.add_collector, name="collector-add"),
     path("consent/collectors/<slug:code>/", consent.collector, name="collector"),
     path("consent/collectors/<slug:code>/edit/", consent.edit_collector, name="collector-edit"),

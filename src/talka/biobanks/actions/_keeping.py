@@ -47,7 +47,8 @@ def check_code(row: Any, within: Mapping[str, Any]) -> None:
     taken = type(row)._base_manager.filter(**within, code=row.code).exclude(pk=row.pk).first()
     if taken is not None:
         raise Invalid(
-            _("The code “%(code)s” is taken by “%(name)s”; choose another.") % {"code": row.code, "name": taken},
+            _("The code “%(code)s” is taken by “%(name)s”; choose another.")
+            % {"code": row.code, "name": taken},
             field="code",
         )
 
@@ -61,7 +62,8 @@ def check_codes(row: Any, lists: Mapping[str, Any]) -> None:
         for code in codes:
             if code not in choices.values:
                 raise Invalid(
-                    _("“%(code)s” is not one of: %(known)s") % {"code": code, "known": ", ".join(choices.values)},
+                    _("“%(code)s” is not one of: %(known)s")
+                    % {"code": code, "known": ", ".join(choices.values)},
                     field=name,
                 )
         setattr(row, name, list(dict.fromkeys(codes)))
@@ -81,7 +83,9 @@ def align(model: type[Noun], owner: Mapping[str, Any], name: str, wanted: Sequen
     """Makes the links of `owner` lead to exactly the rows wanted; None leaves them as they are."""
     if wanted is None:
         return
-    links: dict[int, Any] = {getattr(link, f"{name}_id"): link for link in model._base_manager.filter(**owner)}
+    links: dict[int, Any] = {
+        getattr(link, f"{name}_id"): link for link in model._base_manager.filter(**owner)
+    }
     rows = {row.pk: row for row in wanted}
     for pk in links.keys() - rows.keys():
         links[pk].delete()

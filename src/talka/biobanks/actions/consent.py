@@ -1,7 +1,8 @@
-"""Verbs of consent: forms, collectors, what donors say, the feed that carries it to the nodes, destruction and its acts.
+"""Verbs of consent: forms, collectors, what donors say, the feed that carries it to the nodes, destruction and
+its acts.
 
-Every statement has an id that its maker gave. Told again it is known and changes nothing, so a counter that was without a
-network for a day may send its day twice.
+Every statement has an id that its maker gave. Told again it is known and changes nothing, so a counter that
+was without a network for a day may send its day twice.
 """
 
 from __future__ import annotations
@@ -47,10 +48,37 @@ BOX = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 TERM = re.compile(r"[A-Z]{2,7}|DUO:[0-9]{7}")
 # What a form's terms may be: those of DUO that nodes judge, and four of our own; see docs/adr/0019.
 KNOWN_TERMS = frozenset(
-    "NRES GRU HMB DS POA RS NMDS GSO NPUNCU PUB COL IRB GS MOR TS US PS IS RTN CC NPOA NPU NCU STAT NSTAT NGEN"
-    " CONTACT".split()
+    [
+        "NRES",
+        "GRU",
+        "HMB",
+        "DS",
+        "POA",
+        "RS",
+        "NMDS",
+        "GSO",
+        "NPUNCU",
+        "PUB",
+        "COL",
+        "IRB",
+        "GS",
+        "MOR",
+        "TS",
+        "US",
+        "PS",
+        "IS",
+        "RTN",
+        "CC",
+        "NPOA",
+        "NPU",
+        "NCU",
+        "STAT",
+        "NSTAT",
+        "NGEN",
+        "CONTACT",
+    ]
 )
-WITH_ARGUMENTS = frozenset("DS RS GS MOR TS US PS IS".split())
+WITH_ARGUMENTS = frozenset(["DS", "RS", "GS", "MOR", "TS", "US", "PS", "IS"])
 # At a counter somebody of the collector sees the donor sign.
 WITNESSED = frozenset({Way.COUNTER, Way.PAPER, Way.OFFLINE})
 
@@ -78,7 +106,7 @@ def edit_form(form: ConsentForm, *, by: Any, seen: int | None = None, **values: 
             raise Invalid(
                 _("It is published, and donors signed it as it is: write version %(next)d.")
                 % {"next": form.version + 1},
-                field=sorted(changed - {"until"})[0],
+                field=min(changed - {"until"}),
             )
     return _form(form, values)
 
@@ -117,15 +145,19 @@ def _form(row: ConsentForm, values: Mapping[str, Any]) -> ConsentForm:
 def _box(told: Any) -> dict[str, Any]:
     if not isinstance(told, dict) or not BOX.fullmatch(str(told.get("name", ""))):
         raise Invalid(
-            _("A box is {name, lv, en, terms, otherwise}; its name is small letters, digits, - and _."), field="options"
+            _("A box is {name, lv, en, terms, otherwise}; its name is small letters, digits, - and _."),
+            field="options",
         )
     if unknown := sorted(told.keys() - {"name", "lv", "en", "terms", "otherwise"}):
         raise Invalid(
-            _("The box “%(name)s” has “%(key)s”, which no box has.") % {"name": told["name"], "key": unknown[0]},
+            _("The box “%(name)s” has “%(key)s”, which no box has.")
+            % {"name": told["name"], "key": unknown[0]},
             field="options",
         )
     if not str(told.get("lv", "")).strip():
-        raise Invalid(_("The box “%(name)s” needs its text in Latvian.") % {"name": told["name"]}, field="options")
+        raise Invalid(
+            _("The box “%(name)s” needs its text in Latvian.") % {"name": told["name"]}, field="options"
+        )
     return {
         "name": told["name"],
         "lv": str(told["lv"]).strip(),
@@ -136,24 +168,35 @@ def _box(told: Any) -> dict[str, Any]:
 
 
 def _terms(told: Any, place: str) -> list[Any]:
-    """Terms as nodes read them: `GRU`, or `{DS: [C34]}` where a term takes arguments. Invalid names the one that is not."""
+    """Terms as nodes read them: `GRU`, or `{DS: [C34]}` where a term takes arguments. Invalid names the one
+    that is not."""
     if not isinstance(told, list):
         raise Invalid(_("“%(place)s”: terms are a list.") % {"place": place}, field="options")
     found: list[Any] = []
     for each in told:
-        code, arguments = (each, None) if isinstance(each, str) else (next(iter(each)), next(iter(each.values()))) if (
-            isinstance(each, dict) and len(each) == 1
-        ) else (str(each), None)
+        code, arguments = (
+            (each, None)
+            if isinstance(each, str)
+            else (next(iter(each)), next(iter(each.values())))
+            if (isinstance(each, dict) and len(each) == 1)
+            else (str(each), None)
+        )
         if code not in KNOWN_TERMS:
             raise Invalid(
                 _("“%(place)s”: “%(term)s” is no term that nodes understand; there are: %(known)s.")
                 % {"place": place, "term": code, "known": ", ".join(sorted(KNOWN_TERMS))},
                 field="options",
             )
-        listed = [str(part) for part in (arguments if isinstance(arguments, list) else [arguments])] if arguments else []
+        listed = (
+            [str(part) for part in (arguments if isinstance(arguments, list) else [arguments])]
+            if arguments
+            else []
+        )
         if bool(listed) != (code in WITH_ARGUMENTS):
             raise Invalid(
-                _("“%(place)s”: write %(term)s with what it is about, as {DS: [C34]}, or without if it takes nothing.")
+                _(
+                    "“%(place)s”: write %(term)s with what it is about, as {DS: [C34]}, or without if it takes nothing."
+                )
                 % {"place": place, "term": code},
                 field="options",
             )
@@ -182,7 +225,8 @@ def _collector(row: Collector, values: Mapping[str, Any]) -> Collector:
     check_code(row, {"ecosystem": row.ecosystem})
     if row.biobank.ecosystem_id != row.ecosystem_id:
         raise Invalid(
-            _("“%(name)s” is of another ecosystem; choose one of this ecosystem.") % {"name": row.biobank}, field="biobank"
+            _("“%(name)s” is of another ecosystem; choose one of this ecosystem.") % {"name": row.biobank},
+            field="biobank",
         )
     if row.ended_on and (row.agreed_on is None or row.ended_on < row.agreed_on):
         raise Invalid(_("An agreement ends after it was signed."), field="ended_on")
@@ -218,8 +262,8 @@ class Intake:
 def take_in(collector: Collector, *, by: Any, statements: Sequence[Mapping[str, Any]]) -> Intake:
     """Takes in what donors said at a collector, at most a thousand at once, each judged by itself.
 
-    A statement is {"id", "kind", "subject", "on", "taken_at", …}: see the API. One told before, word for word, is known;
-    another under the same id is refused. What is refused is told with the reason and holds up no other.
+    A statement is {"id", "kind", "subject", "on", "taken_at", …}: see the API. One told before, word for word,
+    is known; another under the same id is refused. What is refused is told with the reason and holds up no other.
     """
     if len(statements) > MOST:
         raise Invalid(
@@ -229,7 +273,10 @@ def take_in(collector: Collector, *, by: Any, statements: Sequence[Mapping[str, 
     now = timezone.now()
     forms = {(row.code, row.version): row for row in queries.forms(collector.ecosystem)}
     named = [str(each.get("id", "")) if isinstance(each, Mapping) else "" for each in statements]
-    known = {row.uid: row for row in Statement.objects.filter(uid__in=named).select_related("form", "biobank", "collector")}
+    known = {
+        row.uid: row
+        for row in Statement.objects.filter(uid__in=named).select_related("form", "biobank", "collector")
+    }
     fresh: dict[str, Statement] = {}
     outcomes: list[Outcome] = []
     for told in statements:
@@ -247,7 +294,9 @@ def take_in(collector: Collector, *, by: Any, statements: Sequence[Mapping[str, 
             outcomes.append(Outcome(uid, "known", pk=before.pk))
         else:
             outcomes.append(
-                Outcome(uid, "refused", _("Something else was taken in under this id; give it one of its own."))
+                Outcome(
+                    uid, "refused", _("Something else was taken in under this id; give it one of its own.")
+                )
             )
     made = {row.uid: row.pk for row in bulk.create(fresh.values())}
     return Intake(
@@ -285,7 +334,9 @@ def withdraw(
     today, now = timezone.localdate(), timezone.now()
     if uid and (before := Statement.objects.filter(uid=uid).first()):
         if before.subject != subject:
-            raise Invalid(_("Something else was taken in under this id; give it one of its own."), field="uid")
+            raise Invalid(
+                _("Something else was taken in under this id; give it one of its own."), field="uid"
+            )
         return before
     biobank = place if isinstance(place, Biobank) else None
     ecosystem = place.ecosystem if isinstance(place, Biobank) else place
@@ -309,7 +360,9 @@ def withdraw(
     if destroy:
         concerned = [biobank] if biobank else _biobanks_of(subject, ecosystem)
         for each in concerned:
-            DestructionOrder(statement=row, biobank=each, ordered_at=now, due_on=today + DESTROY_WITHIN).save()
+            DestructionOrder(
+                statement=row, biobank=each, ordered_at=now, due_on=today + DESTROY_WITHIN
+            ).save()
     return row
 
 
@@ -321,7 +374,9 @@ def _narrowed(common: dict[str, Any], boxes: Sequence[str]) -> Statement:
     found = queries.standing(queries.said(common["subject"]), biobank, today)
     consent = found.consent
     if consent is None or consent.form is None:
-        raise Invalid(_("This donor has no consent in force at “%(name)s”.") % {"name": biobank}, field="subject")
+        raise Invalid(
+            _("This donor has no consent in force at “%(name)s”.") % {"name": biobank}, field="subject"
+        )
     if missing := [each for each in boxes if each not in consent.options]:
         raise Invalid(
             _("“%(box)s” was not ticked; what was: %(ticked)s.")
@@ -333,7 +388,9 @@ def _narrowed(common: dict[str, Any], boxes: Sequence[str]) -> Statement:
         raise Invalid(_("Nothing would be left of the consent: withdraw it wholly."), field="boxes")
     if not consent.form.in_use(today):
         raise Invalid(
-            _("The form “%(name)s” is no longer signed: withdraw wholly, and sign the form in use for the rest.")
+            _(
+                "The form “%(name)s” is no longer signed: withdraw wholly, and sign the form in use for the rest."
+            )
             % {"name": consent.form},
             field="boxes",
         )
@@ -364,7 +421,9 @@ def opt_out(
     subject = _subject(queries.subject_of(subject))
     if uid and (before := Statement.objects.filter(uid=uid).first()):
         if before.subject != subject:
-            raise Invalid(_("Something else was taken in under this id; give it one of its own."), field="uid")
+            raise Invalid(
+                _("Something else was taken in under this id; give it one of its own."), field="uid"
+            )
         return before
     now = timezone.now()
     row = Statement(
@@ -481,7 +540,9 @@ def _statement(
         raise Invalid(_("It was signed on a day to come; is the clock of the counter right?"))
     way = str(told.get("way") or Way.PROGRAM)
     if way not in Way.values:
-        raise Invalid(_("“%(text)s” is not one of: %(allowed)s") % {"text": way[:40], "allowed": ", ".join(Way.values)})
+        raise Invalid(
+            _("“%(text)s” is not one of: %(allowed)s") % {"text": way[:40], "allowed": ", ".join(Way.values)}
+        )
     row = Statement(
         ecosystem=collector.ecosystem,
         uid=_uid(str(told.get("id") or "")),
@@ -522,7 +583,8 @@ def _given(row: Statement, told: Mapping[str, Any], forms: Mapping[tuple[str, in
         )
     if not form.in_use(row.on):
         raise Invalid(
-            _("The form “%(form)s” could not be signed on %(day)s.") % {"form": form.name, "day": row.on.isoformat()}
+            _("The form “%(form)s” could not be signed on %(day)s.")
+            % {"form": form.name, "day": row.on.isoformat()}
         )
     boxes = [each["name"] for each in form.options]
     options = told.get("options") or []
@@ -532,7 +594,9 @@ def _given(row: Statement, told: Mapping[str, Any], forms: Mapping[tuple[str, in
     row.adult_on = _day(told["adult_on"], "adult_on") if told.get("adult_on") else None
     if row.signer == Signer.GUARDIAN:
         if not form.guardian:
-            raise Invalid(_("The form “%(form)s” cannot be signed by a legal representative.") % {"form": form.name})
+            raise Invalid(
+                _("The form “%(form)s” cannot be signed by a legal representative.") % {"form": form.name}
+            )
         if row.adult_on is None or row.adult_on <= row.on:
             raise Invalid(_("adult_on: the day on which the minor comes of age, after the day of signing."))
         if not row.capacity:
@@ -553,7 +617,9 @@ def _same(before: Statement, row: Statement) -> bool:
 def _uid(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/-]{7,119}", text):
         raise Invalid(
-            _("id: 8 to 120 letters, digits and . _ : / -, made by whoever takes the statement down; a UUID is good."),
+            _(
+                "id: 8 to 120 letters, digits and . _ : / -, made by whoever takes the statement down; a UUID is good."
+            ),
             field="uid",
         )
     return _harmless(text, "uid")
@@ -572,7 +638,8 @@ def _harmless(text: str, field: str) -> str:
     """Personal codes stay with whoever asked for the consent: they never reach the hub."""
     if PERSONAL_CODE.search(text):
         raise Invalid(
-            _("This looks like a personal code, which is not kept here. Give the donor's reference instead."), field=field
+            _("This looks like a personal code, which is not kept here. Give the donor's reference instead."),
+            field=field,
         )
     return text
 
@@ -605,7 +672,9 @@ def _fresh() -> str:
 def _biobanks_of(subject: str, ecosystem: Ecosystem) -> list[Biobank]:
     """The biobanks to which a donor ever gave consent."""
     return list(
-        Biobank.objects.filter(ecosystem=ecosystem, statements__subject=subject, statements__kind_of=Kind.GIVEN)
+        Biobank.objects.filter(
+            ecosystem=ecosystem, statements__subject=subject, statements__kind_of=Kind.GIVEN
+        )
         .distinct()
         .order_by("order", "id")
     )

@@ -88,10 +88,15 @@ def _contact(row: Contact, values: dict[str, Any]) -> Contact:
     _country(row.country, "country")
     check_code(row, {"ecosystem": row.ecosystem})
     if row.role == codes.ContactRole.HDAB:
-        other = Contact.objects.filter(ecosystem=row.ecosystem, role=codes.ContactRole.HDAB).exclude(pk=row.pk).first()
+        other = (
+            Contact.objects.filter(ecosystem=row.ecosystem, role=codes.ContactRole.HDAB)
+            .exclude(pk=row.pk)
+            .first()
+        )
         if other is not None:
             raise Invalid(
-                _("There is one health data access body, and it is “%(name)s” already.") % {"name": other}, field="role"
+                _("There is one health data access body, and it is “%(name)s” already.") % {"name": other},
+                field="role",
             )
     clean(row)
     row.save()
@@ -125,16 +130,24 @@ def _biobank(row: Biobank, values: dict[str, Any]) -> Biobank:
     put(row, values)
     _entry(row, {"ecosystem": row.ecosystem})
     if row.code in RESERVED:
-        raise Invalid(_("“%(code)s” is a word of this hub's own addresses; choose another.") % {"code": row.code}, field="code")
+        raise Invalid(
+            _("“%(code)s” is a word of this hub's own addresses; choose another.") % {"code": row.code},
+            field="code",
+        )
     _country(row.country, "country")
     check_codes(row, OF_BIOBANK)
     if row.juristic_person is None and not row.juristic_name:
         raise Invalid(
-            _("Name the legal person that answers for the biobank: an organisation of this hub, or its name."),
+            _(
+                "Name the legal person that answers for the biobank: an organisation of this hub, or its name."
+            ),
             field="juristic_person",
         )
     if row.node is not None and row.node.ecosystem_id != row.ecosystem_id:
-        raise Invalid(_("“%(name)s” is of another ecosystem; choose one of this ecosystem.") % {"name": row.node}, field="node")
+        raise Invalid(
+            _("“%(name)s” is of another ecosystem; choose one of this ecosystem.") % {"name": row.node},
+            field="node",
+        )
     clean(row)
     row.save()
     return row
@@ -166,7 +179,9 @@ def edit_collection(
     return _collection(collection, values, networks)
 
 
-def _collection(row: Collection, values: dict[str, Any], networks: Sequence[BiobankNetwork] | None) -> Collection:
+def _collection(
+    row: Collection, values: dict[str, Any], networks: Sequence[BiobankNetwork] | None
+) -> Collection:
     put(row, values)
     _entry(row, {"biobank": row.biobank})
     check_codes(row, OF_COLLECTION)
@@ -216,7 +231,8 @@ def _placed_under(row: Collection) -> None:
     above = row.parent
     if above is not None and above.biobank_id != row.biobank_id:
         raise Invalid(
-            _("“%(name)s” is of another biobank; a part belongs to the same one.") % {"name": above}, field="parent"
+            _("“%(name)s” is of another biobank; a part belongs to the same one.") % {"name": above},
+            field="parent",
         )
     while above is not None:
         if above.pk == row.pk:
@@ -250,7 +266,9 @@ def edit_network(
     return _network(network, values, members)
 
 
-def _network(row: BiobankNetwork, values: dict[str, Any], members: Sequence[Biobank] | None) -> BiobankNetwork:
+def _network(
+    row: BiobankNetwork, values: dict[str, Any], members: Sequence[Biobank] | None
+) -> BiobankNetwork:
     put(row, values)
     _entry(row, {"ecosystem": row.ecosystem})
     row.countries = row.countries or ["LV"]
@@ -342,7 +360,13 @@ def edit_quality(quality: QualityMark, *, by: Any, seen: int | None = None, **va
 
 @action(needs=rules.may_verify)
 def verify_quality(
-    quality: QualityMark, *, by: Any, upheld: bool, finding: str = "", on: date | None = None, seen: int | None = None
+    quality: QualityMark,
+    *,
+    by: Any,
+    upheld: bool,
+    finding: str = "",
+    on: date | None = None,
+    seen: int | None = None,
 ) -> QualityMark:
     """Says whether a claimed standard was found to hold. Nobody verifies what their own institution claims."""
     locking.check(quality, seen)
@@ -359,7 +383,11 @@ def verify_quality(
 
 
 def _quality(row: QualityMark, values: dict[str, Any]) -> QualityMark:
-    put(row, values, frozenset({"id", "revision", "biobank", "verified_on", "verified_by", "finding", "upheld"}))
+    put(
+        row,
+        values,
+        frozenset({"id", "revision", "biobank", "verified_on", "verified_by", "finding", "upheld"}),
+    )
     if row.standard == codes.Standard.OTHER and not row.name:
         raise Invalid(_("Name the standard."), field="name")
     if row.standard != codes.Standard.OTHER:

@@ -1,4 +1,5 @@
-"""Verbs on nodes: register with key and roles, note how they were seen, take the numbers and receipts that they signed."""
+"""Verbs on nodes: register with key and roles, note how they were seen, take the numbers and receipts that
+they signed."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from talka.core import locking
 from talka.core.actions import Invalid, action
 from talka.domains.models import Ecosystem
 
-SEEN = frozenset({"state", "why", "seen_at", "checked_at", "day", "facts", "speaks", "milliseconds", "donors"})
+SEEN = frozenset(
+    {"state", "why", "seen_at", "checked_at", "day", "facts", "speaks", "milliseconds", "donors"}
+)
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -54,7 +57,12 @@ def note_seen(
     milliseconds: int | None = None,
 ) -> DataNode:
     """Notes how a node was seen. `told`: its greeting, where it gave one that its key had signed."""
-    node.state, node.why, node.checked_at, node.milliseconds = state, why[:300], at or timezone.now(), milliseconds
+    node.state, node.why, node.checked_at, node.milliseconds = (
+        state,
+        why[:300],
+        at or timezone.now(),
+        milliseconds,
+    )
     if told is not None and state == NodeState.UP:
         node.seen_at = node.checked_at
         node.day = date.fromisoformat(told["day"]) if isinstance(told.get("day"), str) else node.day
@@ -104,7 +112,12 @@ def take_numbers(node: DataNode, *, by: Any, envelope: bytes) -> DataNode:
 
 
 def _figures(
-    node: DataNode, known: Mapping[str, Collection], entry: Any, as_of: datetime, digest: str, told: Mapping[str, Any]
+    node: DataNode,
+    known: Mapping[str, Collection],
+    entry: Any,
+    as_of: datetime,
+    digest: str,
+    told: Mapping[str, Any],
 ) -> None:
     code = entry.get("code") if isinstance(entry, dict) else None
     collection = known.get(code) if isinstance(code, str) else None
@@ -126,7 +139,7 @@ def _figures(
             collection=collection,
             kind_of=kind,
             value=value,
-            rounded_to=told.get("rounded_to") if isinstance(told.get("rounded_to"), int) else 1,
+            rounded_to=_step(told.get("rounded_to")),
             as_of=as_of,
             derivation={
                 "question": entry.get("questions", {}).get(kind, ""),
@@ -136,11 +149,17 @@ def _figures(
         ).save()
 
 
+def _step(told: Any) -> int:
+    """To the nearest what a number was rounded; 1 where nothing is said."""
+    return told if isinstance(told, int) and 1 <= told <= 1000 else 1
+
+
 @action(needs=rules.may_run_nodes)
 def note_answers(
     node: DataNode, *, by: Any, answers: Sequence[tuple[Collection, str, str, bytes]]
 ) -> DataNode:
-    """Keeps the numbers that a node answered when it was asked: collection, what was counted, digest of the question, answer.
+    """Keeps the numbers that a node answered when it was asked: collection, what was counted, digest of the
+    question, answer.
 
     What is no answer is passed over: the number before stays, as of its own time.
     """

@@ -13,11 +13,11 @@ from talka.biobanks.models.consent import (
 )
 from talka.biobanks.models.directory import (
     Biobank,
+    BiobankNetwork,
     Collection,
     CollectionNetwork,
     Contact,
     NetworkMember,
-    BiobankNetwork,
     QualityMark,
     Resource,
     ResourcePart,

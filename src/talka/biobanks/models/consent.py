@@ -14,7 +14,6 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from talka.biobanks.models.directory import Biobank
 from talka.biobanks.models.nodes import DataNode
@@ -105,7 +104,8 @@ class ConsentForm(Noun):
 class Collector(Noun):
     """An institution that asks for consent in its own work: a laboratory, a hospital. It gathers for one biobank.
 
-    `agreed_on`: since when there is an agreement that consent is part of its intake (measure 3.1.3 of the plan of 2023).
+    `agreed_on`: since when there is an agreement that consent is part of its intake (measure 3.1.3 of the plan
+    of 2023).
     """
 
     ecosystem = models.ForeignKey(Ecosystem, on_delete=models.CASCADE, related_name="collectors")
@@ -120,7 +120,10 @@ class Collector(Noun):
         verbose_name=_("institution"),
     )
     biobank = models.ForeignKey(
-        Biobank, on_delete=models.PROTECT, related_name="collectors", verbose_name=_("biobank that it gathers for")
+        Biobank,
+        on_delete=models.PROTECT,
+        related_name="collectors",
+        verbose_name=_("biobank that it gathers for"),
     )
     agreed_on = models.DateField(_("agreement signed on"), null=True, blank=True)
     ended_on = models.DateField(_("agreement ended on"), null=True, blank=True)
@@ -131,7 +134,8 @@ class Collector(Noun):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["ecosystem", "code"], name="collector_code_once"),
             models.CheckConstraint(
-                condition=Q(ended_on=None) | Q(agreed_on__lte=models.F("ended_on")), name="collector_days_in_order"
+                condition=Q(ended_on=None) | Q(agreed_on__lte=models.F("ended_on")),
+                name="collector_days_in_order",
             ),
         ]
 
@@ -182,7 +186,9 @@ class Batch(Noun):
 
     class Meta:
         ordering: ClassVar = ["number"]
-        constraints: ClassVar = [models.CheckConstraint(condition=Q(number__gte=1), name="batch_number_from_one")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(number__gte=1), name="batch_number_from_one")
+        ]
         verbose_name_plural = "batches"
 
     def __str__(self) -> str:
@@ -192,7 +198,8 @@ class Batch(Noun):
 class Statement(Noun):
     """One thing said by or about a donor. `uid` is made by whoever took it down, and makes it one for ever.
 
-    `subject` is the donor's reference as nodes take it: `id:<source>:<id>` or `pseudonym:<epoch>:<digits>`. `on` is the day it was signed or said. Of a legal representative only in what
+    `subject` is the donor's reference as nodes take it: `id:<source>:<id>` or `pseudonym:<epoch>:<digits>`.
+    `on` is the day it was signed or said. Of a legal representative only in what
     capacity is kept; who it was stands on the paper.
     """
 
@@ -202,20 +209,37 @@ class Statement(Noun):
     subject = models.CharField(_("donor's reference"), max_length=120)
     on = models.DateField(_("day"))
     biobank = models.ForeignKey(
-        Biobank, null=True, blank=True, on_delete=models.PROTECT, related_name="statements", verbose_name=_("biobank")
+        Biobank,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="statements",
+        verbose_name=_("biobank"),
     )
     form = models.ForeignKey(
-        ConsentForm, null=True, blank=True, on_delete=models.PROTECT, related_name="statements", verbose_name=_("form")
+        ConsentForm,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="statements",
+        verbose_name=_("form"),
     )
     options = models.JSONField(_("boxes ticked"), default=list, blank=True)
     signer = models.CharField(_("signed by"), max_length=8, choices=Signer, default=Signer.SELF)
-    capacity = models.CharField(_("in what capacity a representative signed"), max_length=100, blank=True, default="")
+    capacity = models.CharField(
+        _("in what capacity a representative signed"), max_length=100, blank=True, default=""
+    )
     adult_on = models.DateField(_("comes of age on"), null=True, blank=True)
     witness = models.CharField(_("witness"), max_length=200, blank=True, default="")
     language = models.CharField(_("language read"), max_length=2, default="lv")
     way = models.CharField(_("how it came"), max_length=8, choices=Way, default=Way.COUNTER)
     collector = models.ForeignKey(
-        Collector, null=True, blank=True, on_delete=models.PROTECT, related_name="statements", verbose_name=_("collector")
+        Collector,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="statements",
+        verbose_name=_("collector"),
     )
     narrows = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="narrowed_by"
@@ -223,7 +247,9 @@ class Statement(Noun):
     reason = models.CharField(_("reason, if one was given"), max_length=500, blank=True, default="")
     taken_at = models.DateTimeField(_("taken down at"))
     received_at = models.DateTimeField(_("received at"))
-    batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="statements")
+    batch = models.ForeignKey(
+        Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="statements"
+    )
 
     class Meta:
         ordering: ClassVar = ["-id"]

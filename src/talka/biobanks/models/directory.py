@@ -43,7 +43,9 @@ class Contact(Noun):
 
     ecosystem = models.ForeignKey(Ecosystem, on_delete=models.CASCADE, related_name="biobank_contacts")
     code = models.SlugField(_("code"), max_length=80)
-    role = models.CharField(_("part"), max_length=10, choices=codes.ContactRole, default=codes.ContactRole.OFFICE)
+    role = models.CharField(
+        _("part"), max_length=10, choices=codes.ContactRole, default=codes.ContactRole.OFFICE
+    )
     given = models.CharField(_("given name"), max_length=100, blank=True, default="")
     family = models.CharField(_("family name, or that of the office"), max_length=200)
     email = models.EmailField(_("e-mail"))
@@ -70,7 +72,8 @@ class Contact(Noun):
 class Described(Noun):
     """What every entry of the directory has: a lasting id, names, a description, whom to write to.
 
-    `withdrawn`: it stays findable by its address, so that what pointed to it still says what it was. `example`: invented,
+    `withdrawn`: it stays findable by its address, so that what pointed to it still says what it was.
+    `example`: invented,
     to show how the directory works. `checked_on`: when whoever keeps it last said that the description holds.
     """
 
@@ -107,13 +110,20 @@ class Biobank(Described):
         related_name="biobanks",
         verbose_name=_("legal person"),
     )
-    juristic_name = models.CharField(_("legal person, where it is not on this hub"), max_length=300, blank=True, default="")
+    juristic_name = models.CharField(
+        _("legal person, where it is not on this hub"), max_length=300, blank=True, default=""
+    )
     country = models.CharField(_("country"), max_length=2, default="LV")
     infrastructure = models.JSONField(_("infrastructure"), default=list, blank=True)
     organising = models.JSONField(_("what it can organise"), default=list, blank=True)
     bioprocessing = models.JSONField(_("what it can do with samples"), default=list, blank=True)
     node = models.ForeignKey(
-        DataNode, null=True, blank=True, on_delete=models.PROTECT, related_name="biobanks", verbose_name=_("data node")
+        DataNode,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="biobanks",
+        verbose_name=_("data node"),
     )
 
     class Meta:
@@ -121,7 +131,8 @@ class Biobank(Described):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["ecosystem", "code"], name="biobank_code_once"),
             models.CheckConstraint(
-                condition=Q(juristic_person__isnull=False) | ~Q(juristic_name=""), name="biobank_has_legal_person"
+                condition=Q(juristic_person__isnull=False) | ~Q(juristic_name=""),
+                name="biobank_has_legal_person",
             ),
         ]
 
@@ -142,16 +153,26 @@ class Collection(Described):
 
     biobank = models.ForeignKey(Biobank, on_delete=models.CASCADE, related_name="collections")
     parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="parts", verbose_name=_("part of")
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="parts",
+        verbose_name=_("part of"),
     )
     order = models.PositiveIntegerField(_("order"), default=0)
     sample_source = models.CharField(
-        _("source of the samples"), max_length=12, choices=codes.SampleSource, default=codes.SampleSource.HUMAN
+        _("source of the samples"),
+        max_length=12,
+        choices=codes.SampleSource,
+        default=codes.SampleSource.HUMAN,
     )
     sexes = models.JSONField(_("sexes"), default=list)
     age_low = models.PositiveSmallIntegerField(_("lowest age"), null=True, blank=True)
     age_high = models.PositiveSmallIntegerField(_("highest age"), null=True, blank=True)
-    age_unit = models.CharField(_("unit of age"), max_length=16, choices=codes.AgeUnit, blank=True, default="")
+    age_unit = models.CharField(
+        _("unit of age"), max_length=16, choices=codes.AgeUnit, blank=True, default=""
+    )
     dataset_types = models.JSONField(_("types of data"), default=list)
     materials = models.JSONField(_("types of samples"), default=list)
     temperatures = models.JSONField(_("storage temperatures"), default=list, blank=True)
@@ -180,7 +201,8 @@ class Collection(Described):
                 name="collection_ages_in_order",
             ),
             models.CheckConstraint(
-                condition=(Q(age_low=None) & Q(age_high=None)) | ~Q(age_unit=""), name="collection_ages_have_a_unit"
+                condition=(Q(age_low=None) & Q(age_high=None)) | ~Q(age_unit=""),
+                name="collection_ages_have_a_unit",
             ),
         ]
 
@@ -211,7 +233,9 @@ class Collection(Described):
 
     def settle(self) -> None:
         """What the search looks at: the codes of every facet, and the stems of what it is called and about."""
-        marks = [f"{facet}:{code}" for facet, (column, _codes) in FACETS.items() for code in getattr(self, column)]
+        marks = [
+            f"{facet}:{code}" for facet, (column, _codes) in FACETS.items() for code in getattr(self, column)
+        ]
         marks.append(f"biobank:{self.biobank.code}")
         marks += [f"disease:{code.casefold()}" for code in self.diseases]
         self.marks = f" {' '.join(marks)} "
@@ -237,7 +261,9 @@ class BiobankNetwork(Described):
         related_name="biobank_networks",
         verbose_name=_("legal person"),
     )
-    juristic_name = models.CharField(_("legal person, where it is not on this hub"), max_length=300, blank=True, default="")
+    juristic_name = models.CharField(
+        _("legal person, where it is not on this hub"), max_length=300, blank=True, default=""
+    )
     countries = models.JSONField(_("countries"), default=list)
     topics = models.JSONField(_("what its members share"), default=list, blank=True)
     status = models.CharField(_("status"), max_length=8, choices=codes.Status, blank=True, default="")
@@ -365,7 +391,9 @@ class Service(Described):
 
     class Meta:
         ordering: ClassVar = ["biobank", "order", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["biobank", "code"], name="service_code_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["biobank", "code"], name="service_code_once")
+        ]
 
     @property
     def ecosystem_id(self) -> int:
@@ -406,9 +434,13 @@ class QualityMark(Noun):
         ordering: ClassVar = ["biobank", "standard", "id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["biobank", "standard", "name"], condition=Q(collection=None), name="quality_of_biobank_once"
+                fields=["biobank", "standard", "name"],
+                condition=Q(collection=None),
+                name="quality_of_biobank_once",
             ),
-            models.UniqueConstraint(fields=["collection", "standard", "name"], name="quality_of_collection_once"),
+            models.UniqueConstraint(
+                fields=["collection", "standard", "name"], name="quality_of_collection_once"
+            ),
             models.CheckConstraint(
                 condition=Q(standard="Other") & ~Q(name="") | ~Q(standard="Other") & Q(name=""),
                 name="quality_other_is_named",
@@ -418,7 +450,9 @@ class QualityMark(Noun):
                 name="quality_upheld_when_verified",
             ),
             models.CheckConstraint(
-                condition=Q(valid_from=None) | Q(valid_until=None) | Q(valid_from__lte=models.F("valid_until")),
+                condition=Q(valid_from=None)
+                | Q(valid_until=None)
+                | Q(valid_from__lte=models.F("valid_until")),
                 name="quality_days_in_order",
             ),
         ]

@@ -1,4 +1,5 @@
-"""The nodes beside the holders' data: where they are, whose key they sign with, how they were last seen; their numbers."""
+"""The nodes beside the holders' data: where they are, whose key they sign with, how they were last seen; their
+numbers."""
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ class DataNode(Noun):
     day = models.DateField(_("its day"), null=True, blank=True)
     facts = models.PositiveIntegerField(_("state of its facts"), null=True, blank=True)
     speaks = models.JSONField(_("versions that it speaks"), default=dict, blank=True)
-    milliseconds = models.PositiveIntegerField(_("time of its answer, in milliseconds"), null=True, blank=True)
+    milliseconds = models.PositiveIntegerField(
+        _("time of its answer, in milliseconds"), null=True, blank=True
+    )
 
     class Meta:
         ordering: ClassVar = ["ecosystem", "code"]

@@ -1,4 +1,5 @@
-"""Pages of consent: how many and by whom, the forms, the counter, a donor's standing, and how far a withdrawal has come."""
+"""Pages of consent: how many and by whom, the forms, the counter, a donor's standing, and how far a withdrawal
+has come."""
 
 from __future__ import annotations
 
@@ -17,7 +18,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from talka.biobanks import actions, courier, rules
-from talka.biobanks.forms import CollectorForm, DestructionForm, FindDonorForm, IntakeForm, ScanForm, WithdrawForm
+from talka.biobanks.forms import (
+    CollectorForm,
+    DestructionForm,
+    FindDonorForm,
+    IntakeForm,
+    ScanForm,
+    WithdrawForm,
+)
 from talka.biobanks.models import Biobank, Kind, Statement, Way
 from talka.biobanks.pages.shared import PAGE, carry, form_page, require, sections, trail
 from talka.biobanks.queries import consent as queries
@@ -59,7 +67,9 @@ def consents(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "rows": [(each, each.mean, [count for _week, count in each.weeks]) for each in weekly],
             "chart": _by_week(weekly),
             "weeks": WEEKS,
-            "forms": [row for row in queries.forms(eco) if row.published_on or rules.may_keep_forms(who, eco)],
+            "forms": [
+                row for row in queries.forms(eco) if row.published_on or rules.may_keep_forms(who, eco)
+            ],
             "own": own,
             "may_take_down": rules.may_take_down(who, eco),
             "may_keep": rules.may_keep_forms(who, eco),
@@ -71,7 +81,8 @@ def _by_week(weekly: list[queries.Weekly]) -> charts.Figure | None:
     if not any(each.total for each in weekly):
         return None
     points = [
-        (week, float(sum(each.weeks[number][1] for each in weekly))) for number, (week, _count) in enumerate(weekly[0].weeks)
+        (week, float(sum(each.weeks[number][1] for each in weekly)))
+        for number, (week, _count) in enumerate(weekly[0].weeks)
     ]
     return charts.line_path(points, title=_("Consents by week"), unit=_("consents"), zero=True)
 
@@ -115,7 +126,8 @@ def form(request: HttpRequest, ecosystem: str, code: str, version: int) -> HttpR
 
 def _terms(listed: list[Any]) -> str:
     return ", ".join(
-        each if isinstance(each, str) else f"{next(iter(each))}({', '.join(next(iter(each.values())))})" for each in listed
+        each if isinstance(each, str) else f"{next(iter(each))}({', '.join(next(iter(each.values())))})"
+        for each in listed
     )
 
 
@@ -161,7 +173,9 @@ def collector(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
             "weeks": WEEKS,
             "forms": queries.forms_in_use(eco, today) if may_take_in else [],
             "page": Paginator(said, PAGE).get_page(request.GET.get("page")) if may_take_in else None,
-            "coming": queries.coming_of_age(eco, today + SOON).filter(collector=row)[:PAGE] if may_take_in else [],
+            "coming": queries.coming_of_age(eco, today + SOON).filter(collector=row)[:PAGE]
+            if may_take_in
+            else [],
             "may_take_in": may_take_in,
             "may_keep": rules.may_keep_forms(who, row),
         },
@@ -205,19 +219,22 @@ def intake(request: HttpRequest, ecosystem: str, code: str, form: str, version: 
     given = IntakeForm(request.POST or None, request.FILES or None, paper=paper, initial=initial)
     if request.method == "POST" and given.is_valid():
         files = given.cleaned_data.get("files") or []
-        told = actions.take_in(row, by=request.user, statements=[given.statement(Way.PAPER if files else Way.COUNTER)])
+        told = actions.take_in(
+            row, by=request.user, statements=[given.statement(Way.PAPER if files else Way.COUNTER)]
+        )
         outcome = told.outcomes[0]
         if outcome.status == "refused":
             given.add_error(None, outcome.why)
         else:
-            made = Statement.objects.get(pk=outcome.pk)
+            made = Statement.objects.get(uid=outcome.uid)
             try:
                 if files:
                     actions.attach_scan(made, by=request.user, files=files)
             except Invalid as error:
                 messages.warning(request, _("The consent is kept; its scan is not: %(why)s") % {"why": error})
             messages.success(
-                request, _("Taken in.") if outcome.status == "taken" else _("It had been taken in already, once.")
+                request,
+                _("Taken in.") if outcome.status == "taken" else _("It had been taken in already, once."),
             )
             return redirect(made)
     return form_page(
@@ -230,7 +247,8 @@ def intake(request: HttpRequest, ecosystem: str, code: str, form: str, version: 
 
 
 def donor(request: HttpRequest, ecosystem: str) -> HttpResponse:
-    """A donor by the reference: how does the donor stand, and what can be withdrawn? What was asked is in no address."""
+    """A donor by the reference: how does the donor stand, and what can be withdrawn? What was asked is in no
+    address."""
     eco = domains.enter(request, ecosystem)
     require(rules.may_take_down, request, eco, actions.withdraw)
     who = asker(request)
@@ -238,7 +256,9 @@ def donor(request: HttpRequest, ecosystem: str) -> HttpResponse:
     context: dict[str, Any] = {
         "title": _("A donor's consents"),
         "form": given,
-        "breadcrumbs": trail(eco, (_("Consent"), reverse("consents", args=[eco.code])), (_("A donor's consents"), "")),
+        "breadcrumbs": trail(
+            eco, (_("Consent"), reverse("consents", args=[eco.code])), (_("A donor's consents"), "")
+        ),
     }
     if request.method == "POST" and given.is_valid():
         subject = queries.subject_of(given.cleaned_data["subject"])
@@ -367,7 +387,9 @@ def statement_fhir(request: HttpRequest, ecosystem: str, pk: int) -> HttpRespons
     found = queries.standing(queries.said(row.subject), row.biobank, timezone.localdate())
     ended = found.consent is None or found.consent.pk != row.pk
     return JsonResponse(
-        fhir.consent(row, withdrawn=ended), content_type=fhir.MEDIA_TYPE, json_dumps_params={"ensure_ascii": False}
+        fhir.consent(row, withdrawn=ended),
+        content_type=fhir.MEDIA_TYPE,
+        json_dumps_params={"ensure_ascii": False},
     )
 
 

@@ -72,7 +72,9 @@ def biobanks(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "disease": disease,
             "page": page,
             "rows": [(row, _told(row, figures.get(row.pk, {}))) for row in rows],
-            "facets": [(name, FACET_LABELS[name], found.facets[name]) for name in FACET_LABELS if found.facets[name]],
+            "facets": [
+                (name, FACET_LABELS[name], found.facets[name]) for name in FACET_LABELS if found.facets[name]
+            ],
             "biobanks": list(queries.biobanks(eco, withdrawn=False)),
             "networks": [row for row in queries.networks(eco) if not row.withdrawn],
             "resources": [row for row in queries.resources(eco) if not row.withdrawn],
@@ -149,9 +151,15 @@ def add_biobank(request: HttpRequest, ecosystem: str) -> HttpResponse:
     eco = domains.enter(request, ecosystem)
     require(rules.may_found, request, eco, actions.add_biobank)
     return carry(
-        request, eco, BiobankForm(request.POST or None, ecosystem=eco), actions.add_biobank, eco,
-        title=_("Add a biobank"), cancel=reverse("biobanks", args=[eco.code]), said=_("Added."),
-    )  # fmt: skip
+        request,
+        eco,
+        BiobankForm(request.POST or None, ecosystem=eco),
+        actions.add_biobank,
+        eco,
+        title=_("Add a biobank"),
+        cancel=reverse("biobanks", args=[eco.code]),
+        said=_("Added."),
+    )
 
 
 def edit_biobank(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
@@ -160,9 +168,16 @@ def edit_biobank(request: HttpRequest, ecosystem: str, code: str) -> HttpRespons
     row = get_object_or_404(queries.biobanks(eco), code=code)
     require(rules.may_edit, request, row, actions.edit_biobank)
     return carry(
-        request, eco, BiobankForm(request.POST or None, ecosystem=eco, subject=row), actions.edit_biobank, row,
-        title=_("Edit the biobank"), cancel=row.get_absolute_url(), said=_("Saved."), of=row,
-    )  # fmt: skip
+        request,
+        eco,
+        BiobankForm(request.POST or None, ecosystem=eco, subject=row),
+        actions.edit_biobank,
+        row,
+        title=_("Edit the biobank"),
+        cancel=row.get_absolute_url(),
+        said=_("Saved."),
+        of=row,
+    )
 
 
 @require_POST
@@ -194,7 +209,9 @@ def collection(request: HttpRequest, ecosystem: str, biobank: str, code: str) ->
             "title": str(row.title),
             "kicker": _("Collection of %(biobank)s") % {"biobank": row.biobank.acronym or row.biobank.title},
             "lead": row.summary,
-            "breadcrumbs": trail(eco, (str(row.biobank), row.biobank.get_absolute_url()), (row.acronym or str(row.title), "")),
+            "breadcrumbs": trail(
+                eco, (str(row.biobank), row.biobank.get_absolute_url()), (row.acronym or str(row.title), "")
+            ),
             "row": row,
             "told": _told(row, figures),
             "figures": list(figures.values()),
@@ -236,9 +253,16 @@ def add_collection(request: HttpRequest, ecosystem: str, code: str) -> HttpRespo
     require(rules.may_edit, request, row, actions.add_collection)
     form = CollectionForm(request.POST or None, ecosystem=eco, biobank=row)
     return carry(
-        request, eco, form, actions.add_collection, row,
-        title=_("Add a collection"), cancel=row.get_absolute_url(), said=_("Added."), of=row,
-    )  # fmt: skip
+        request,
+        eco,
+        form,
+        actions.add_collection,
+        row,
+        title=_("Add a collection"),
+        cancel=row.get_absolute_url(),
+        said=_("Added."),
+        of=row,
+    )
 
 
 def edit_collection(request: HttpRequest, ecosystem: str, biobank: str, code: str) -> HttpResponse:
@@ -248,9 +272,16 @@ def edit_collection(request: HttpRequest, ecosystem: str, biobank: str, code: st
     require(rules.may_edit, request, row, actions.edit_collection)
     form = CollectionForm(request.POST or None, ecosystem=eco, biobank=row.biobank, subject=row)
     return carry(
-        request, eco, form, actions.edit_collection, row,
-        title=_("Edit the collection"), cancel=row.get_absolute_url(), said=_("Saved."), of=row,
-    )  # fmt: skip
+        request,
+        eco,
+        form,
+        actions.edit_collection,
+        row,
+        title=_("Edit the collection"),
+        cancel=row.get_absolute_url(),
+        said=_("Saved."),
+        of=row,
+    )
 
 
 # ---------------------------------------------------------------- networks and resources
@@ -309,9 +340,17 @@ def add_quality(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse
     require(rules.may_edit, request, row, actions.add_quality)
     form = QualityForm(request.POST or None, ecosystem=eco, biobank=row)
     return carry(
-        request, eco, form, actions.add_quality, row, title=_("Add a quality standard"),
-        cancel=row.get_absolute_url(), said=_("Added; it counts once it is verified."), of=row, done=lambda made: made.biobank,
-    )  # fmt: skip
+        request,
+        eco,
+        form,
+        actions.add_quality,
+        row,
+        title=_("Add a quality standard"),
+        cancel=row.get_absolute_url(),
+        said=_("Added; it counts once it is verified."),
+        of=row,
+        done=lambda made: made.biobank,
+    )
 
 
 def verify_quality(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
@@ -321,10 +360,18 @@ def verify_quality(request: HttpRequest, ecosystem: str, pk: int) -> HttpRespons
     require(rules.may_verify, request, row, actions.verify_quality)
     owner: Biobank = row.biobank
     return carry(
-        request, eco, VerifyForm(request.POST or None, subject=row), actions.verify_quality, row,
-        title=_("Verify a quality standard"), lead=str(row), cancel=owner.get_absolute_url(), said=_("Noted."), of=owner,
+        request,
+        eco,
+        VerifyForm(request.POST or None, subject=row),
+        actions.verify_quality,
+        row,
+        title=_("Verify a quality standard"),
+        lead=str(row),
+        cancel=owner.get_absolute_url(),
+        said=_("Noted."),
+        of=owner,
         done=lambda made: owner,
-    )  # fmt: skip
+    )
 
 
 # ---------------------------------------------------------------- for other people's programs

@@ -42,7 +42,9 @@ def nodes(request: HttpRequest, ecosystem: str) -> HttpResponse:
         "biobanks/nodes.html",
         {
             "title": _("Data nodes"),
-            "lead": _("Data stay with their holders; a node beside them answers questions and obeys consents"),
+            "lead": _(
+                "Data stay with their holders; a node beside them answers questions and obeys consents"
+            ),
             "breadcrumbs": trail(eco, (_("Data nodes"), "")),
             "sections": sections(eco, "data-nodes"),
             "reach": reach,
@@ -51,7 +53,12 @@ def nodes(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "missing_share": share,
             "share_known": share is not None,
             "rows": [
-                (each, NodeState(each.state).label, TONES[NodeState(each.state)], WHY.get(each.node.why, each.node.why))
+                (
+                    each,
+                    NodeState(each.state).label,
+                    TONES[NodeState(each.state)],
+                    WHY.get(each.node.why, each.node.why),
+                )
                 for each in reach.sights
             ],
             "may_run": rules.may_run_nodes(asker(request), eco),
@@ -72,7 +79,9 @@ def node(request: HttpRequest, ecosystem: str, code: str) -> HttpResponse:
         {
             "title": str(row),
             "kicker": _("Data node"),
-            "breadcrumbs": trail(eco, (_("Data nodes"), reverse("data-nodes", args=[eco.code])), (str(row), "")),
+            "breadcrumbs": trail(
+                eco, (_("Data nodes"), reverse("data-nodes", args=[eco.code])), (str(row), "")
+            ),
             "row": row,
             "sight": sight,
             "state": NodeState(sight.state).label,

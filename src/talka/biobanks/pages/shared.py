@@ -26,7 +26,11 @@ def require(rule: Callable[..., bool], request: HttpRequest, subject: Any, verb:
 
 
 def trail(eco: Ecosystem, *steps: tuple[str, str]) -> list[tuple[str, str]]:
-    return [(str(eco), eco.get_absolute_url()), (_("Data & samples"), reverse("biobanks", args=[eco.code])), *steps]
+    return [
+        (str(eco), eco.get_absolute_url()),
+        (_("Data & samples"), reverse("biobanks", args=[eco.code])),
+        *steps,
+    ]
 
 
 def sections(eco: Ecosystem, active: str) -> list[dict[str, Any]]:
@@ -36,7 +40,10 @@ def sections(eco: Ecosystem, active: str) -> list[dict[str, Any]]:
         ("data-nodes", _("Data nodes")),
         ("consents", _("Consent")),
     ]
-    return [{"label": label, "url": reverse(name, args=[eco.code]), "active": name == active} for name, label in parts]
+    return [
+        {"label": label, "url": reverse(name, args=[eco.code]), "active": name == active}
+        for name, label in parts
+    ]
 
 
 def carry(

@@ -1,4 +1,5 @@
-"""Reads of what donors said: forms, how a donor stands at a biobank, collectors' figures, how far a statement has come."""
+"""Reads of what donors said: forms, how a donor stands at a biobank, collectors' figures, how far a statement
+has come."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ from talka.core.values import Period
 from talka.domains.models import Ecosystem
 
 SOURCE = "talka"  # of the references that this hub gives out
-LETTERS = "bcdfghjkmnpqrstvwxz"  # no vowels: a reference spells no word; no digits: none reads like a personal code
+LETTERS = (
+    "bcdfghjkmnpqrstvwxz"  # no vowels: a reference spells no word; no digits: none reads like a personal code
+)
 SUBJECT = re.compile(r"id:[a-zA-Z0-9._-]{1,40}:[^\s:]{1,70}|pseudonym:[0-9]{1,6}:[0-9a-f]{64}")
 ENDS = (Kind.WITHDRAWN, Kind.DESTROYED)
 
@@ -41,7 +44,8 @@ def new_reference() -> str:
 
 
 def subject_of(text: str) -> str:
-    """A reference as it was typed or scanned, in its one spelling: what this hub gave out may come without its source."""
+    """A reference as it was typed or scanned, in its one spelling: what this hub gave out may come without its
+    source."""
     bare = text.strip()
     letters = re.sub(r"[\s-]", "", bare).casefold()
     if len(letters) == 20 and set(letters) <= set(LETTERS):
@@ -66,14 +70,18 @@ def forms_in_use(ecosystem: Ecosystem, day: date) -> list[ConsentForm]:
 
 
 def collectors(ecosystem: Ecosystem) -> QuerySet[Collector]:
-    return Collector.objects.filter(ecosystem=ecosystem).select_related("ecosystem", "organisation", "biobank__ecosystem")
+    return Collector.objects.filter(ecosystem=ecosystem).select_related(
+        "ecosystem", "organisation", "biobank__ecosystem"
+    )
 
 
 def collectors_of(ecosystem: Ecosystem, by: Any) -> list[Collector]:
     """The collectors for which somebody works."""
     mine = by.organisation_ids() if hasattr(by, "organisation_ids") else frozenset()
     return list(
-        collectors(ecosystem).filter(Q(organisation__in=mine) | Q(biobank__juristic_person__in=mine)) if mine else ()
+        collectors(ecosystem).filter(Q(organisation__in=mine) | Q(biobank__juristic_person__in=mine))
+        if mine
+        else ()
     )
 
 
@@ -127,12 +135,15 @@ def weekly(ecosystem: Ecosystem, until: date, weeks: int = 12) -> list[Weekly]:
         counted[row["collector"], row["week"]] = row["count"]
     mondays = [first + timedelta(weeks=number) for number in range(weeks)]
     found = [
-        Weekly(each, [(week, counted.get((each.pk, week), 0)) for week in mondays]) for each in collectors(ecosystem)
+        Weekly(each, [(week, counted.get((each.pk, week), 0)) for week in mondays])
+        for each in collectors(ecosystem)
     ]
     return sorted(found, key=lambda each: (-each.total, each.collector.code))
 
 
-def largest(ecosystem: Ecosystem, period: Period | None, today: date, count: int = 3) -> tuple[list[Weekly], int]:
+def largest(
+    ecosystem: Ecosystem, period: Period | None, today: date, count: int = 3
+) -> tuple[list[Weekly], int]:
     """The largest collectors by consents, and how many weeks were counted: those of a period, else the last four."""
     if period is None:
         return weekly(ecosystem, today, 4)[:count], 4
@@ -174,13 +185,18 @@ def standing(statements: Iterable[Statement], biobank: Biobank, day: date) -> St
         return Standing(biobank, None, "never")
     signed = max(each.on for each in papers)
     for each in about:
-        if each.kind_of in ENDS and min(each.on, each.received_at.date()) <= day and signed <= _reach(each, about):
+        if (
+            each.kind_of in ENDS
+            and min(each.on, each.received_at.date()) <= day
+            and signed <= _reach(each, about)
+        ):
             return Standing(biobank, None, str(each.kind_of))
     last = [each for each in papers if each.on == signed][-1]
     if any(each.kind_of == Kind.DIED and each.on < signed for each in about):
         return Standing(biobank, None, "posthumous")
     if any(
-        each.kind_of == Kind.DIED and each.on <= day and last.form is not None and last.form.ends_at_death for each in about
+        each.kind_of == Kind.DIED and each.on <= day and last.form is not None and last.form.ends_at_death
+        for each in about
     ):
         return Standing(biobank, None, "died")
     if last.form is not None and last.form.years and day >= _years_later(last.on, last.form.years):
@@ -193,10 +209,12 @@ def standing(statements: Iterable[Statement], biobank: Biobank, day: date) -> St
 
 
 def _reach(end: Statement, about: Sequence[Statement]) -> date:
-    """The last day of signing that it ends; one that would end nothing is dated wrongly, and ends all until it was known."""
+    """The last day of signing that it ends; one that would end nothing is dated wrongly, and ends all until it
+    was known."""
     known = end.received_at.date()
     earlier = any(
-        each.kind_of == Kind.GIVEN and each.on <= end.on and end.biobank_id in (None, each.biobank_id) for each in about
+        each.kind_of == Kind.GIVEN and each.on <= end.on and end.biobank_id in (None, each.biobank_id)
+        for each in about
     )
     return end.on if earlier or end.kind_of == Kind.DESTROYED else max(end.on, known)
 
@@ -248,6 +266,7 @@ class Landing:
     """One node, and when it said that it obeys; `receipt` None: not yet, and what it said last, if anything."""
 
     node: DataNode
+    since: datetime  # when the hub knew
     receipt: Receipt | None
     trouble: Receipt | None
 
@@ -255,8 +274,6 @@ class Landing:
     def seconds(self) -> float | None:
         """From the hub's knowing to the node's signed word."""
         return None if self.receipt is None else (self.receipt.received_at - self.since).total_seconds()
-
-    since: datetime = datetime.min
 
 
 @dataclass(frozen=True)
@@ -295,7 +312,7 @@ def way(statement: Statement) -> Way:
         mine = told.get(node.pk, [])
         good = next((each for each in mine if each.status in nodes.TAKEN), None)
         trouble = None if good else (mine[-1] if mine else None)
-        landings.append(Landing(node, good, trouble, statement.received_at))
+        landings.append(Landing(node, statement.received_at, good, trouble))
     return Way(statement, landings)
 
 
@@ -313,7 +330,9 @@ def visible(ecosystem: Ecosystem, by: Any) -> QuerySet[Statement]:
     mine = by.organisation_ids() if hasattr(by, "organisation_ids") else frozenset()
     if not mine or not by.may("biobanks.intake", ecosystem.pk):
         return Statement.objects.none()
-    return statements(ecosystem).filter(Q(collector__organisation__in=mine) | Q(biobank__juristic_person__in=mine))
+    return statements(ecosystem).filter(
+        Q(collector__organisation__in=mine) | Q(biobank__juristic_person__in=mine)
+    )
 
 
 # ---------------------------------------------------------------- destruction, and what had left before

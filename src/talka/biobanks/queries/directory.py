@@ -37,8 +37,15 @@ def contacts(ecosystem: Ecosystem) -> QuerySet[Contact]:
 
 def biobanks(ecosystem: Ecosystem, *, withdrawn: bool = True) -> QuerySet[Biobank]:
     """The biobanks of an ecosystem in their order."""
-    rows = Biobank.objects.filter(ecosystem=ecosystem).select_related("ecosystem", "juristic_person", "contact", "node")
+    rows = Biobank.objects.filter(ecosystem=ecosystem).select_related(
+        "ecosystem", "juristic_person", "contact", "node"
+    )
     return rows if withdrawn else rows.filter(withdrawn=False)
+
+
+def described(ecosystem: Ecosystem) -> QuerySet[Biobank]:
+    """Biobanks that describe what they keep. Of one that is only named, or invented, nothing is asked."""
+    return biobanks(ecosystem, withdrawn=False).filter(example=False, collections__isnull=False).distinct()
 
 
 def whole(rows: QuerySet[Biobank]) -> QuerySet[Biobank]:
@@ -71,7 +78,9 @@ def networks(ecosystem: Ecosystem) -> QuerySet[BiobankNetwork]:
     return (
         BiobankNetwork.objects.filter(ecosystem=ecosystem)
         .select_related("ecosystem", "juristic_person", "contact")
-        .prefetch_related(Prefetch("member_links", NetworkMember.objects.select_related("biobank__ecosystem")))
+        .prefetch_related(
+            Prefetch("member_links", NetworkMember.objects.select_related("biobank__ecosystem"))
+        )
     )
 
 
@@ -134,7 +143,11 @@ class Found:
 
 
 def search(
-    ecosystem: Ecosystem, *, text: str = "", chosen: Mapping[str, Sequence[str]] | None = None, disease: str = ""
+    ecosystem: Ecosystem,
+    *,
+    text: str = "",
+    chosen: Mapping[str, Sequence[str]] | None = None,
+    disease: str = "",
 ) -> Found:
     """Collections by words and facets. Values of one facet are alternatives, facets are conditions.
 
@@ -180,7 +193,12 @@ def _facets(
         ]
     named = Biobank.objects.filter(ecosystem=ecosystem, withdrawn=False).order_by("order", "id")
     found["biobank"] = [
-        FacetValue(row.code, row.acronym or str(row.title), counts["biobank"][row.code], row.code in wanted.get("biobank", ()))
+        FacetValue(
+            row.code,
+            row.acronym or str(row.title),
+            counts["biobank"][row.code],
+            row.code in wanted.get("biobank", ()),
+        )
         for row in named
         if counts["biobank"][row.code] or row.code in wanted.get("biobank", ())
     ]

@@ -1,4 +1,5 @@
-"""Reads of the nodes: who they are, how they were last seen, what share of the donors is out of reach; the hub's own key."""
+"""Reads of the nodes: who they are, how they were last seen, what share of the donors is out of reach; the
+hub's own key."""
 
 from __future__ import annotations
 
@@ -159,7 +160,9 @@ def digest_at(node: DataNode, number: int) -> str:
     if number == 0:
         return ""
     kept = (
-        Receipt.objects.filter(node=node, batch__number=number, status__in=TAKEN).values_list("digest", flat=True).first()
+        Receipt.objects.filter(node=node, batch__number=number, status__in=TAKEN)
+        .values_list("digest", flat=True)
+        .first()
     )
     if kept:
         return str(kept)
@@ -169,5 +172,5 @@ def digest_at(node: DataNode, number: int) -> str:
         .values_list("batch__number", "digest")
         .first()
     )
-    start, before = near if near else (0, "")
+    start, before = near or (0, "")
     return chained(node, range(start + 1, number + 1), before)[-1][2]

@@ -1,1 +1,2 @@
-"""The directory and consents in other people's formats: MIABIS on FHIR, HealthDCAT-AP, the tables of the BBMRI directory."""
+"""The directory and consents in other people's formats: MIABIS on FHIR, HealthDCAT-AP, the tables of the BBMRI
+directory."""

@@ -21,41 +21,82 @@ from talka.domains.models import Ecosystem
 MEDIA_TYPE = "text/csv; charset=utf-8"
 
 MATERIALS = {
-    "Blood": "WHOLE_BLOOD", "BuffyCoat": "BUFFY_COAT", "CancerCellLine": "CANCER_CELL_LINES", "DNA": "DNA",
-    "EntireOrgan": "TISSUE_FROZEN", "Faeces": "FECES", "EmbryoFetal": "OTHER", "ImmortalizedCellLine": "CELL_LINES",
-    "IsolatedMicrobe": "PATHOGEN", "OtherBodyFluid": "OTHER", "Plasma": "PLASMA", "PrimaryCells": "PERIPHERAL_BLOOD_CELLS",
-    "PostMortemTissue": "OTHER", "RNA": "RNA", "Saliva": "SALIVA", "Serum": "SERUM", "SpecimenEnvironment": "OTHER",
-    "Swab": "NASAL_SWAB", "TissueFrozen": "TISSUE_FROZEN", "TissueFFPE": "TISSUE_PARAFFIN_EMBEDDED", "Urine": "URINE",
+    "Blood": "WHOLE_BLOOD",
+    "BuffyCoat": "BUFFY_COAT",
+    "CancerCellLine": "CANCER_CELL_LINES",
+    "DNA": "DNA",
+    "EntireOrgan": "TISSUE_FROZEN",
+    "Faeces": "FECES",
+    "EmbryoFetal": "OTHER",
+    "ImmortalizedCellLine": "CELL_LINES",
+    "IsolatedMicrobe": "PATHOGEN",
+    "OtherBodyFluid": "OTHER",
+    "Plasma": "PLASMA",
+    "PrimaryCells": "PERIPHERAL_BLOOD_CELLS",
+    "PostMortemTissue": "OTHER",
+    "RNA": "RNA",
+    "Saliva": "SALIVA",
+    "Serum": "SERUM",
+    "SpecimenEnvironment": "OTHER",
+    "Swab": "NASAL_SWAB",
+    "TissueFrozen": "TISSUE_FROZEN",
+    "TissueFFPE": "TISSUE_PARAFFIN_EMBEDDED",
+    "Urine": "URINE",
     "Other": "OTHER",
-}  # fmt: skip
+}
 TEMPERATURES = {
-    "RT": "temperatureRoom", "2to10": "temperature2to10", "-18to-35": "temperature-18to-35",
-    "-60to-85": "temperature-60to-85", "LN": "temperatureLN", "Other": "temperatureOther",
-}  # fmt: skip
+    "RT": "temperatureRoom",
+    "2to10": "temperature2to10",
+    "-18to-35": "temperature-18to-35",
+    "-60to-85": "temperature-60to-85",
+    "LN": "temperatureLN",
+    "Other": "temperatureOther",
+}
 SEXES = {
-    "Female": "FEMALE", "Male": "MALE", "Unknown": "UNKNOWN", "Undifferentiated": "UNDIFFERENTIATED",
+    "Female": "FEMALE",
+    "Male": "MALE",
+    "Unknown": "UNKNOWN",
+    "Undifferentiated": "UNDIFFERENTIATED",
     "NotApplicable": "NOT_APPLICABLE",
-}  # fmt: skip
+}
 TYPES = {
-    "CaseControl": "CASE_CONTROL", "CrossSectional": "CROSS_SECTIONAL", "LongitudinalCohort": "LONGITUDINAL",
-    "TwinStudy": "TWIN_STUDY", "QualityControl": "QUALITY_CONTROL", "PopulationBasedCohort": "POPULATION_BASED",
-    "DiseaseSpecificCohort": "DISEASE_SPECIFIC", "BirthCohort": "BIRTH_COHORT", "MicrobialCollection": "OTHER",
-    "ReferenceCollection": "SAMPLE", "RareDiseaseCollection": "RD", "Other": "OTHER",
-}  # fmt: skip
-CATEGORIES = {
-    "LifeStyle": "SURVEY_DATA", "Environmental": "SURVEY_DATA", "Physiological": "PHYSIOLOGICAL_BIOCHEMICAL_MEASUREMENTS",
-    "Biochemical": "PHYSIOLOGICAL_BIOCHEMICAL_MEASUREMENTS", "Clinical": "MEDICAL_RECORDS", "Psychological": "SURVEY_DATA",
-    "Genomic": "OTHER", "Proteomic": "OTHER", "Metabolomic": "OTHER", "BodyImage": "IMAGING_DATA",
-    "WholeSlideImage": "IMAGING_DATA", "PhotoImage": "IMAGING_DATA", "GenealogicalRecords": "GENEALOGICAL_RECORDS",
+    "CaseControl": "CASE_CONTROL",
+    "CrossSectional": "CROSS_SECTIONAL",
+    "LongitudinalCohort": "LONGITUDINAL",
+    "TwinStudy": "TWIN_STUDY",
+    "QualityControl": "QUALITY_CONTROL",
+    "PopulationBasedCohort": "POPULATION_BASED",
+    "DiseaseSpecificCohort": "DISEASE_SPECIFIC",
+    "BirthCohort": "BIRTH_COHORT",
+    "MicrobialCollection": "OTHER",
+    "ReferenceCollection": "SAMPLE",
+    "RareDiseaseCollection": "RD",
     "Other": "OTHER",
-}  # fmt: skip
+}
+CATEGORIES = {
+    "LifeStyle": "SURVEY_DATA",
+    "Environmental": "SURVEY_DATA",
+    "Physiological": "PHYSIOLOGICAL_BIOCHEMICAL_MEASUREMENTS",
+    "Biochemical": "PHYSIOLOGICAL_BIOCHEMICAL_MEASUREMENTS",
+    "Clinical": "MEDICAL_RECORDS",
+    "Psychological": "SURVEY_DATA",
+    "Genomic": "OTHER",
+    "Proteomic": "OTHER",
+    "Metabolomic": "OTHER",
+    "BodyImage": "IMAGING_DATA",
+    "WholeSlideImage": "IMAGING_DATA",
+    "PhotoImage": "IMAGING_DATA",
+    "GenealogicalRecords": "GENEALOGICAL_RECORDS",
+    "Other": "OTHER",
+}
 UNITS = {"Years": "YEAR", "Months": "MONTH", "Weeks": "WEEK", "Days": "DAY", "GestationalWeeks": "WEEK"}
 
 Row = dict[str, Any]
 
 
 def csv_of(ecosystem: Ecosystem, table: str) -> bytes:
-    """One table as CSV in UTF-8; a table without rows is empty, as the directory's client expects. KeyError for none."""
+    """One table as CSV in UTF-8; a table without rows is empty, as the directory's client expects. KeyError
+    for none."""
     rows = list(TABLES[table](ecosystem))
     if not rows:
         return b""
@@ -169,7 +210,9 @@ def _collections(ecosystem: Ecosystem) -> Iterable[Row]:
             "parent_collection": row.parent.miabis_id if row.parent else "",
             "network": [each.miabis_id for each in row.networks],
             "type": _mapped(TYPES, row.designs) or ["OTHER"],
-            "data_categories": list(dict.fromkeys(["BIOLOGICAL_SAMPLES", *_mapped(CATEGORIES, row.dataset_types)])),
+            "data_categories": list(
+                dict.fromkeys(["BIOLOGICAL_SAMPLES", *_mapped(CATEGORIES, row.dataset_types)])
+            ),
             "order_of_magnitude": _magnitude(size),
             "size": size,
             "order_of_magnitude_donors": _magnitude(donors),

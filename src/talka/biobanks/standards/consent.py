@@ -89,7 +89,8 @@ def _coded(system: str, code: str) -> Resource:
 
 
 def statements(told: Any, collector: Collector) -> list[dict[str, Any]]:
-    """What a Consent, or a Bundle of them, says, as `actions.take_in` takes it. Invalid names the resource and element."""
+    """What a Consent, or a Bundle of them, says, as `actions.take_in` takes it. Invalid names the resource and
+    element."""
     return [_statement(resource, place, collector) for place, resource in _resources(told)]
 
 
@@ -117,14 +118,20 @@ def _statement(resource: Mapping[str, Any], place: str, collector: Collector) ->
     if not isinstance(uid, str):
         raise wrong("identifier", _("the id that its maker gave it"))
     subject = _object(resource, "patient")
-    named = _object(subject, "identifier").get("value") or str(subject.get("reference", "")).rpartition("/")[2]
+    named = (
+        _object(subject, "identifier").get("value") or str(subject.get("reference", "")).rpartition("/")[2]
+    )
     if not named:
         raise wrong("patient", _("the donor's reference"))
     organization = next(iter(_objects(resource, "organization")), {})
-    biobank = _object(organization, "identifier").get("value") or str(organization.get("reference", "")).rpartition("/")[2]
+    biobank = (
+        _object(organization, "identifier").get("value")
+        or str(organization.get("reference", "")).rpartition("/")[2]
+    )
     if biobank and biobank not in {collector.biobank.code, collector.biobank.miabis_id}:
         raise wrong(
-            "organization", _("this collector gathers for “%(biobank)s”") % {"biobank": collector.biobank.code}
+            "organization",
+            _("this collector gathers for “%(biobank)s”") % {"biobank": collector.biobank.code},
         )
     on = str(resource.get("dateTime", ""))[:10]
     common = {"id": uid, "subject": named, "on": on, "way": "fhir"}
@@ -149,7 +156,9 @@ def _boxes(provision: Mapping[str, Any], wrong: Any) -> list[str]:
     boxes = [str(each.get("code")) for each in _objects(provision, "purpose")]
     for part in _objects(provision, "provision"):
         codes = [
-            str(coding.get("code")) for concept in _objects(part, "code") for coding in _objects(concept, "coding")
+            str(coding.get("code"))
+            for concept in _objects(part, "code")
+            for coding in _objects(concept, "coding")
         ]
         codes += [str(each.get("code")) for each in _objects(part, "purpose")]
         if part.get("type") != "permit" or not codes or any(part.get(name) for name in NARROWING):
@@ -170,7 +179,8 @@ def _form(resource: Mapping[str, Any], wrong: Any) -> tuple[str, int]:
 
 
 def _signer(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """Who signed: a performer that is a RelatedPerson is a legal representative, in the capacity of the relationship."""
+    """Who signed: a performer that is a RelatedPerson is a legal representative, in the capacity of the
+    relationship."""
     performers = [
         each
         for each in _objects(resource, "performer")

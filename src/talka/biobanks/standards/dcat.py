@@ -1,8 +1,9 @@
 """The directory as HealthDCAT-AP: a catalogue in which every collection is a data set that is not public.
 
-Two readers want two dialects. `health` is release 8 of HealthDCAT-AP for the European portal; `gdi` is the profile of the
-Genomic Data Infrastructure, which takes collections with genome data alone and has its own ids and categories. Both name
-the regulation on the European Health Data Space, under which such a catalogue is kept.
+Two readers want two dialects. `health` is release 8 of HealthDCAT-AP for the European portal; `gdi` is the
+profile of the
+Genomic Data Infrastructure, which takes collections with genome data alone and has its own ids and categories.
+Both name the regulation on the European Health Data Space, under which such a catalogue is kept.
 """
 
 from __future__ import annotations
@@ -150,7 +151,11 @@ class _Catalogue:
         self._texts(node, DCTERMS.title, both(row, "title"))
         summary = both(row, "summary")
         self._texts(node, DCTERMS.description, summary if any(summary) else both(row, "title"))
-        self._say(node, DCTERMS.identifier, Literal(gdi_id(row) if self.profile == "gdi" else row.miabis_id, datatype=XSD.string))
+        self._say(
+            node,
+            DCTERMS.identifier,
+            Literal(gdi_id(row) if self.profile == "gdi" else row.miabis_id, datatype=XSD.string),
+        )
         self._say(node, DCATAP.applicableLegislation, EHDS)
         self._say(node, DCTERMS.accessRights, URIRef(f"{AUTHORITY}access-right/NON_PUBLIC"))
         self._say(node, DCAT.theme, URIRef(f"{AUTHORITY}data-theme/HEAL"))
@@ -178,11 +183,15 @@ class _Catalogue:
     def _categories(self, row: Collection) -> list[URIRef]:
         if self.profile == "gdi":
             return [GDI.HealthCategoryHumanGenomic]
-        found = [BIOBANKS, *(BY_TYPE[kind] for kind in codes.DatasetType if kind in row.dataset_types and kind in BY_TYPE)]
+        found = [
+            BIOBANKS,
+            *(BY_TYPE[kind] for kind in codes.DatasetType if kind in row.dataset_types and kind in BY_TYPE),
+        ]
         return [URIRef(CATEGORIES + name) for name in dict.fromkeys(found)]
 
     def _about_people(self, node: URIRef, row: Collection, figures: Mapping[str, Figure]) -> None:
-        """Numbers as nodes told them, else as declared; ages where they are in years, which is what the profile knows."""
+        """Numbers as nodes told them, else as declared; ages where they are in years, which is what the
+        profile knows."""
         told = figures.get("donors")
         donors = told.value if told is not None else row.subjects
         told = figures.get("samples")
@@ -201,7 +210,11 @@ class _Catalogue:
         node = URIRef(f"{page}#provenance")
         self._say(node, RDF.type, DCTERMS.ProvenanceStatement)
         settings = [str(codes.Setting(each).value) for each in row.settings] or [str(row.sample_source)]
-        self._say(node, URIRef("http://www.w3.org/2000/01/rdf-schema#label"), Literal(", ".join(settings), lang="en"))
+        self._say(
+            node,
+            URIRef("http://www.w3.org/2000/01/rdf-schema#label"),
+            Literal(", ".join(settings), lang="en"),
+        )
         return node
 
     def _distribution(self, of: URIRef, row: Collection, page: str) -> None:

@@ -1,6 +1,7 @@
 """The directory as FHIR R4 by the profiles of MIABIS on FHIR 1.3: a bundle of organisations, groups and their links.
 
-Each biobank is an Organization under its legal person; a collection is two resources, an Organization that answers for it
+Each biobank is an Organization under its legal person; a collection is two resources, an Organization that
+answers for it
 and a Group that says what is in it. Ids are those of the directory, so that a bundle taken twice changes nothing.
 """
 
@@ -23,7 +24,13 @@ GENDERS = "http://hl7.org/fhir/administrative-gender"
 UCUM = "http://unitsofmeasure.org"
 UNITS = {"Years": "a", "Months": "mo", "Weeks": "wk", "Days": "d", "GestationalWeeks": "wk"}
 # FHIR's list of genders has no word for these two: they are both "other" there.
-SEXES = {"Female": "female", "Male": "male", "Unknown": "unknown", "Undifferentiated": "other", "NotApplicable": "other"}
+SEXES = {
+    "Female": "female",
+    "Male": "male",
+    "Unknown": "unknown",
+    "Undifferentiated": "other",
+    "NotApplicable": "other",
+}
 MEDIA_TYPE = "application/fhir+json; charset=utf-8"
 
 Resource = dict[str, Any]
@@ -33,7 +40,9 @@ def bundle(ecosystem: Ecosystem, *, address: str) -> Resource:
     """The whole directory, without what is withdrawn. `address` is that of the hub, in which full URLs lie."""
     biobanks = list(queries.whole(queries.biobanks(ecosystem, withdrawn=False)))
     collections = [
-        row for row in queries.joined(queries.collections(ecosystem)) if not (row.withdrawn or row.biobank.withdrawn)
+        row
+        for row in queries.joined(queries.collections(ecosystem))
+        if not (row.withdrawn or row.biobank.withdrawn)
     ]
     figures = queries.latest_figures(collections)
     found: dict[str, Resource] = {}
@@ -94,7 +103,9 @@ def biobank(row: Biobank) -> Resource:
         ("organisational-capabilities", row.organising),
         ("bioprocessing-and-analytical-capabilities", row.bioprocessing),
     ):
-        extensions += [_coded_extension(f"miabis-{name}-extension", f"miabis-{name}-cs", code) for code in codes]
+        extensions += [
+            _coded_extension(f"miabis-{name}-extension", f"miabis-{name}-cs", code) for code in codes
+        ]
     extensions += [
         _string_extension("miabis-quality-management-standard-extension", str(each))
         for each in row.qualities.all()
@@ -121,13 +132,17 @@ def collection_organization(row: Collection) -> Resource:
         _coded_extension("miabis-collection-dataset-type-extension", "miabis-collection-dataset-typeCS", code)
         for code in row.dataset_types
     ]
-    extensions.append(_coded_extension("miabis-sample-source-extension", "miabis-sample-source-cs", row.sample_source))
+    extensions.append(
+        _coded_extension("miabis-sample-source-extension", "miabis-sample-source-cs", row.sample_source)
+    )
     for name, codes in (
         ("sample-collection-setting", row.settings),
         ("collection-design", row.designs),
         ("use-and-access-conditions", row.conditions),
     ):
-        extensions += [_coded_extension(f"miabis-{name}-extension", f"miabis-{name}-cs", code) for code in codes]
+        extensions += [
+            _coded_extension(f"miabis-{name}-extension", f"miabis-{name}-cs", code) for code in codes
+        ]
     extensions += [_string_extension("miabis-publications-extension", each) for each in row.publications]
     above = above_id(row.parent) if row.parent else row.biobank.miabis_id
     return {
@@ -162,7 +177,11 @@ def collection(row: Collection, figures: Mapping[str, Figure]) -> Resource:
             if value is not None
         }
         characteristics.append(
-            {"code": _coding(f"{BASE}/CodeSystem/miabis-characteristicCS", "Age"), "valueRange": ages, "exclude": False}
+            {
+                "code": _coding(f"{BASE}/CodeSystem/miabis-characteristicCS", "Age"),
+                "valueRange": ages,
+                "exclude": False,
+            }
         )
     for name, system, codes in (
         ("Sex", GENDERS, list(dict.fromkeys(SEXES[each] for each in row.sexes))),
@@ -172,13 +191,18 @@ def collection(row: Collection, figures: Mapping[str, Figure]) -> Resource:
         characteristics += [_characteristic(name, system, code) for code in codes]
     for code in row.diseases:
         orphan = code.startswith("ORPHA:")
-        characteristics.append(_characteristic("Diagnosis", ORPHA if orphan else ICD10, code.removeprefix("ORPHA:")))
+        characteristics.append(
+            _characteristic("Diagnosis", ORPHA if orphan else ICD10, code.removeprefix("ORPHA:"))
+        )
     extensions: list[Resource] = []
     told = figures.get("donors")
     subjects = told.value if told is not None else row.subjects
     if subjects is not None:
         extensions.append(
-            {"url": f"{BASE}/StructureDefinition/miabis-number-of-subjects-extension", "valueInteger": subjects}
+            {
+                "url": f"{BASE}/StructureDefinition/miabis-number-of-subjects-extension",
+                "valueInteger": subjects,
+            }
         )
     extensions += [
         _coded_extension("miabis-inclusion-criteria-extension", "miabis-inclusion-criteria-cs", code)
@@ -208,7 +232,9 @@ def network_organization(row: BiobankNetwork) -> Resource:
         "extension": [
             *(
                 _coded_extension(
-                    "miabis-common-collaboration-topics-extension", "miabis-common-collaboration-topics-cs", code
+                    "miabis-common-collaboration-topics-extension",
+                    "miabis-common-collaboration-topics-cs",
+                    code,
                 )
                 for code in row.topics
             ),
@@ -274,7 +300,9 @@ def _string_extension(name: str, text: str) -> Resource:
 
 
 def _described(row: Any) -> Resource:
-    return _string_extension("miabis-organization-description-extension", _english(row, "summary") or str(row))
+    return _string_extension(
+        "miabis-organization-description-extension", _english(row, "summary") or str(row)
+    )
 
 
 def _characteristic(name: str, system: str, code: str) -> Resource:
@@ -294,9 +322,9 @@ def _telecom(row: Any) -> Resource:
 
 
 def _contact(contact: Contact | None) -> Resource:
-    """The profile asks for both names and an e-mail; an office has no given name. Where nobody is named nothing is said."""
+    """The profile asks for both names and an e-mail; an office has no given name. Where nobody is named
+    nothing is said."""
     if contact is None:
         return {}
     named = {"given": [contact.given or "–"], "family": contact.family}
     return {"contact": [{"name": named, "telecom": [{"system": "email", "value": contact.email}]}]}
-

@@ -76,7 +76,11 @@ def form(eco: Ecosystem, code: str = "broad", *, published: bool = True, **value
 
 
 def collector(eco: Ecosystem, of: Biobank, code: str = "lab", **values: Any) -> Collector:
-    named: dict[str, Any] = {"title_lv": "Izdomāta laboratorija", "organisation": organisation(), "biobank": of}
+    named: dict[str, Any] = {
+        "title_lv": "Izdomāta laboratorija",
+        "organisation": organisation(),
+        "biobank": of,
+    }
     return actions.add_collector(eco, by=SYSTEM, code=code, **{**named, **values})
 
 

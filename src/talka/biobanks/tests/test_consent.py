@@ -1,4 +1,5 @@
-"""Consent: forms that do not change, an intake where nothing is lost and nothing counted twice, withdrawal, destruction."""
+"""Consent: forms that do not change, an intake where nothing is lost and nothing counted twice, withdrawal,
+destruction."""
 
 from __future__ import annotations
 
@@ -56,7 +57,12 @@ def test_a_published_form_never_changes() -> None:
     assert refused.value.field == "options"
     draft.refresh_from_db()
     actions.edit_form(draft, by=SYSTEM, until=timezone.localdate())
-    assert actions.write_form(eco, by=SYSTEM, code="broad", title_lv="x", text_lv="y", options=factories.BOXES).version == 2
+    assert (
+        actions.write_form(
+            eco, by=SYSTEM, code="broad", title_lv="x", text_lv="y", options=factories.BOXES
+        ).version
+        == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,10 @@ def test_a_box_that_nodes_would_not_understand_is_refused(options: Any) -> None:
 
 
 def test_a_day_without_a_network_sent_twice_counts_once(lab: Any) -> None:
-    day = [told(f"kiosk-7/{number:05}", f"id:lab:donor-{number}", taken_at="2026-03-02T09:00:00+02:00") for number in range(200)]
+    day = [
+        told(f"kiosk-7/{number:05}", f"id:lab:donor-{number}", taken_at="2026-03-02T09:00:00+02:00")
+        for number in range(200)
+    ]
     assert {status for _uid, status in take(lab, *day)} == {"taken"}
     again = take(lab, *day[50:], told("kiosk-7/new-one", "id:lab:donor-new"))
     assert [status for _uid, status in again] == ["known"] * 150 + ["taken"]
@@ -133,7 +142,9 @@ TOMORROW = (timezone.localdate() + timedelta(days=2)).isoformat()
     ],
 )
 def test_what_cannot_stand_is_refused_with_a_reason_and_holds_up_no_other(lab: Any, wrong: Any) -> None:
-    outcome = actions.take_in(lab, by=SYSTEM, statements=[told("good/000001"), {**told("wrong/00001"), **wrong}])
+    outcome = actions.take_in(
+        lab, by=SYSTEM, statements=[told("good/000001"), {**told("wrong/00001"), **wrong}]
+    )
     assert [each.status for each in outcome.outcomes] == ["taken", "refused"]
     assert len(outcome.outcomes[1].why) > 10
     assert "010190" not in outcome.outcomes[1].why
@@ -152,7 +163,10 @@ def test_the_database_keeps_an_id_once_whoever_writes(lab: Any) -> None:
 # ---------------------------------------------------------------- standing
 
 
-GIVEN, WITHDRAWN = told("given/00001"), {"id": "ended/00001", "kind": "withdrawn", "subject": ANNA, "on": "2026-03-05"}
+GIVEN, WITHDRAWN = (
+    told("given/00001"),
+    {"id": "ended/00001", "kind": "withdrawn", "subject": ANNA, "on": "2026-03-05"},
+)
 CHILD = {"signer": "guardian", "capacity": "māte", "adult_on": "2026-03-20"}
 
 
@@ -170,7 +184,10 @@ CHILD = {"signer": "guardian", "capacity": "māte", "adult_on": "2026-03-20"}
         ([told("given/00001", **CHILD)], "2026-03-19", "given"),
         ([told("given/00001", **CHILD)], "2026-03-20", "came_of_age"),
         (
-            [told("given/00001", **CHILD), {"id": "again/00001", "kind": "reconfirmed", "subject": ANNA, "on": "2026-03-21"}],
+            [
+                told("given/00001", **CHILD),
+                {"id": "again/00001", "kind": "reconfirmed", "subject": ANNA, "on": "2026-03-21"},
+            ],
             "2026-03-21",
             "given",
         ),
@@ -186,7 +203,15 @@ def test_donors_who_come_of_age_are_asked_in_time(lab: Any) -> None:
     soon = timezone.localdate() + timedelta(days=30)
     take(lab, told("child/00001", "id:lab:child-1", **{**CHILD, "adult_on": soon.isoformat()}))
     take(lab, told("child/00002", "id:lab:child-2", **{**CHILD, "adult_on": soon.isoformat()}))
-    take(lab, {"id": "ended/00002", "kind": "withdrawn", "subject": "id:lab:child-2", "on": timezone.localdate().isoformat()})
+    take(
+        lab,
+        {
+            "id": "ended/00002",
+            "kind": "withdrawn",
+            "subject": "id:lab:child-2",
+            "on": timezone.localdate().isoformat(),
+        },
+    )
     found = queries.coming_of_age(lab.ecosystem, soon)
     assert [each.subject for each in found] == ["id:lab:child-1"]
     assert list(queries.coming_of_age(lab.ecosystem, soon - timedelta(days=1))) == []
@@ -199,6 +224,7 @@ def test_a_purpose_is_withdrawn_and_the_rest_stays(lab: Any) -> None:
     take(lab, told("given/00001", options=["research", "commercial"]))
     row = actions.withdraw(lab.biobank, by=SYSTEM, subject=ANNA, boxes=["commercial"])
     found = queries.standing(queries.said(ANNA), lab.biobank, timezone.localdate())
+    assert row.narrows is not None
     assert (found.consent, row.options, row.narrows.uid) == (row, ["research"], "given/00001")
     with pytest.raises(Invalid, match="research"):
         actions.withdraw(lab.biobank, by=SYSTEM, subject=ANNA, boxes=["commercial"])
@@ -251,7 +277,10 @@ def test_only_the_collectors_own_people_take_in(lab: Any) -> None:
 def test_batches_have_numbers_without_gaps_and_every_statement_goes_once(lab: Any) -> None:
     assert actions.pack(HUB, by=SYSTEM) is None
     for first in (0, 700):
-        take(lab, *[told(f"given/{number:05}", f"id:lab:donor-{number}") for number in range(first, first + 700)])
+        take(
+            lab,
+            *[told(f"given/{number:05}", f"id:lab:donor-{number}") for number in range(first, first + 700)],
+        )
     made = []
     while (batch := actions.pack(HUB, by=SYSTEM)) is not None:
         made.append((batch.number, batch.count))
@@ -280,14 +309,30 @@ def test_a_consent_goes_out_as_fhir_and_comes_back_the_same(lab: Any) -> None:
     ("change", "place"),
     [
         ({"status": "draft"}, "Consent.status"),
-        ({"provision": {"type": "deny", "provision": [{"type": "permit", "code": [{"coding": [{"code": "research"}]}]}]}}, "Consent.provision"),
+        (
+            {
+                "provision": {
+                    "type": "deny",
+                    "provision": [{"type": "permit", "code": [{"coding": [{"code": "research"}]}]}],
+                }
+            },
+            "Consent.provision",
+        ),
         ({"provision": {"type": "permit", "actor": [{"role": {}}]}}, "Consent.provision"),
-        ({"provision": {"type": "permit", "provision": [{"type": "deny", "code": [{"coding": [{"code": "x"}]}]}]}}, "Consent.provision.provision"),
+        (
+            {
+                "provision": {
+                    "type": "permit",
+                    "provision": [{"type": "deny", "code": [{"coding": [{"code": "x"}]}]}],
+                }
+            },
+            "Consent.provision.provision",
+        ),
         ({"policyRule": {"text": "broad"}}, "Consent.policyRule"),
         ({"patient": {}}, "Consent.patient"),
         ({"organization": [{"reference": "Organization/elsewhere"}]}, "Consent.organization"),
     ],
-)  # fmt: skip
+)
 def test_fhir_that_would_permit_more_than_was_signed_is_refused(lab: Any, change: Any, place: str) -> None:
     take(lab, told("given/00001"))
     resource = {**fhir.consent(Statement.objects.get()), **change}
@@ -302,18 +347,29 @@ def test_indicators_count_agreements_and_consents_by_week() -> None:
     eco = factories.ecosystem()
     of = factories.biobank(eco)
     factories.form(eco)
-    assert [each(eco, None).value for each in (indicators.agreements, indicators.consents, indicators.consents_weekly)] == [None] * 3
+    assert [
+        each(eco, None).value
+        for each in (indicators.agreements, indicators.consents, indicators.consents_weekly)
+    ] == [None] * 3
     today = timezone.localdate()
     last_week = queries.monday(today) - timedelta(days=3)
     for number, code in enumerate(("a", "b", "c", "d")):
         lab = factories.collector(eco, of, code, agreed_on=date(2025, 1, 1 + number), example=code == "d")
-        take(lab, *[told(f"{code}/000000{each}", f"id:{code}:donor-{each}", on=last_week.isoformat()) for each in range(number)])
+        take(
+            lab,
+            *[
+                told(f"{code}/000000{each}", f"id:{code}:donor-{each}", on=last_week.isoformat())
+                for each in range(number)
+            ],
+        )
     actions.edit_collector(eco.collectors.get(code="a"), by=SYSTEM, ended_on=date(2025, 6, 1))
     assert indicators.agreements(eco, None).value == 2  # one has ended, one is an example
     assert indicators.agreements(eco, Period.parse("2025-02")).value == 3
     assert indicators.consents(eco, None).value == 0 + 1 + 2 + 3
     assert indicators.consents(eco, Period.parse("2020")).value == 0
-    assert indicators.consents_weekly(eco, None).value == pytest.approx(Decimal(6) / 4)  # d, c and b in four weeks
+    assert indicators.consents_weekly(eco, None).value == pytest.approx(
+        Decimal(6) / 4
+    )  # d, c and b in four weeks
 
 
 # ---------------------------------------------------------------- pages
@@ -327,9 +383,14 @@ def test_bruno_takes_in_at_the_counter_and_a_page_sent_twice_counts_once(lab: An
     page = bruno.get(where).content.decode()
     assert "For research." in page
     given = {
-        "uid": "1fdd5c2a-page", "subject": "BCDFG hjkmn pqrst vwxzb", "on": timezone.localdate().isoformat(),
-        "options": ["research"], "signer": "self", "witness": "Bruno Paraugs", "language": "en",
-    }  # fmt: skip
+        "uid": "1fdd5c2a-page",
+        "subject": "BCDFG hjkmn pqrst vwxzb",
+        "on": timezone.localdate().isoformat(),
+        "options": ["research"],
+        "signer": "self",
+        "witness": "Bruno Paraugs",
+        "language": "en",
+    }
     scan = SimpleUploadedFile("papīrs.pdf", b"%PDF-1.4 izdomats", content_type="application/pdf")
     first = bruno.post(where, {**given, "files": scan})
     assert first.status_code == 302
@@ -368,7 +429,8 @@ def test_bruno_looks_up_a_donor_withdraws_and_records_the_destruction(lab: Any) 
 
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(
-    ("path", "count"), [("consent/", 6), ("consent/collectors/c0/", 4), ("consent/forms/broad/1/", 3), ("nodes/", 2)]
+    ("path", "count"),
+    [("consent/", 6), ("consent/collectors/c0/", 4), ("consent/forms/broad/1/", 3), ("nodes/", 2)],
 )
 def test_public_pages_cost_the_same_whatever_they_show(
     django_assert_num_queries: Any, client: Client, path: str, count: int, rows: int

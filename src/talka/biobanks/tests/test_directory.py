@@ -30,7 +30,9 @@ def found(eco: Any, **asked: Any) -> list[str]:
 def drawn() -> Any:
     eco = factories.ecosystem()
     nectar, wax = factories.biobank(eco, "nectar"), factories.biobank(eco, "wax")
-    factories.collection(nectar, "blood", materials=["Blood", "DNA"], diseases=["C34.1"], title_lv="Plaušu vēža paraugi")
+    factories.collection(
+        nectar, "blood", materials=["Blood", "DNA"], diseases=["C34.1"], title_lv="Plaušu vēža paraugi"
+    )
     factories.collection(nectar, "urine", materials=["Urine"], sexes=["Male"], diseases=["E11"])
     factories.collection(wax, "serum", materials=["Serum", "DNA"], title_en="Sera of gastric cancer")
     gone = factories.collection(wax, "gone", materials=["DNA"])
@@ -61,7 +63,12 @@ def test_the_search_finds_what_fits_and_nothing_else(drawn: Any, asked: Any, exp
 
 
 def test_the_number_beside_a_value_is_what_a_click_shows(drawn: Any) -> None:
-    for chosen in ({}, {"material": ["DNA"]}, {"material": ["Urine"], "sex": ["Female"]}, {"biobank": ["wax"]}):
+    for chosen in (
+        {},
+        {"material": ["DNA"]},
+        {"material": ["Urine"], "sex": ["Female"]},
+        {"biobank": ["wax"]},
+    ):
         facets = queries.search(drawn, chosen=chosen).facets
         for facet, values in facets.items():
             for each in values:
@@ -168,7 +175,9 @@ def test_who_may(rule: Any, subject: str, allowed: list[str]) -> None:
         "own": factories.biobank(eco, "own", juristic_person=own),
         "other": factories.biobank(eco, "other", juristic_person=other),
     }[subject]
-    assert [name for name in ("anna", "bruno", "cilda", "dzintars") if rule(getattr(people, name), about)] == allowed
+    assert [
+        name for name in ("anna", "bruno", "cilda", "dzintars") if rule(getattr(people, name), about)
+    ] == allowed
     assert not rule(None, about)
 
 
@@ -176,7 +185,9 @@ def test_sheets_give_back_what_they_take() -> None:
     eco = factories.ecosystem()
     contact = actions.add_contact(eco, by=SYSTEM, code="office", family="Birojs", email="birojs@example.test")
     of = factories.biobank(eco, contact=contact, infrastructure=["SampleStorage"], acronym="NB")
-    whole = factories.collection(of, "whole", diseases=["C34", "ORPHA:586"], age_low=1, age_high=9, temperatures=["LN"])
+    whole = factories.collection(
+        of, "whole", diseases=["C34", "ORPHA:586"], age_low=1, age_high=9, temperatures=["LN"]
+    )
     factories.collection(of, "part", parent=whole)
     actions.add_network(eco, by=SYSTEM, code="net", title_lv="Tīkls", members=[of], topics=["SOP"])
     actions.add_resource(eco, by=SYSTEM, code="res", title_lv="Resurss", collections=[whole])
@@ -186,8 +197,17 @@ def test_sheets_give_back_what_they_take() -> None:
     factories.form(eco)
     factories.collector(eco, of)
     for code in (
-        "contacts", "biobanks", "collections", "networks", "resources", "services", "qualities", "nodes", "forms", "collectors",
-    ):  # fmt: skip
+        "contacts",
+        "biobanks",
+        "collections",
+        "networks",
+        "resources",
+        "services",
+        "qualities",
+        "nodes",
+        "forms",
+        "collectors",
+    ):
         sheet = SHEETS[f"biobanks.{code}"]
         rows = list(sheet.rows(eco))
         raws = [Raw(f"row {number}", sheet.shown(row)) for number, row in enumerate(rows)]
@@ -212,16 +232,21 @@ def test_a_page_costs_the_same_whatever_it_shows(
     django_assert_num_queries: Any, client: Client, path: str, queries_: int, rows: int
 ) -> None:
     eco = factories.ecosystem()
-    made, all_rows = [], []
+    made: list[Any] = []
+    all_rows: list[Any] = []
     for number in range(rows):
         made.append(factories.biobank(eco, f"b{number}"))
         for each in range(rows):
-            row = factories.collection(made[-1], f"c{each}", title_en=f"Spring {each}", parent=all_rows[0] if each else None)
+            row = factories.collection(
+                made[-1], f"c{each}", title_en=f"Spring {each}", parent=all_rows[0] if each else None
+            )
             all_rows = [row] if not each else all_rows
         actions.add_service(made[-1], by=SYSTEM, code="s", title_lv="Glabāšana", kind_of="storage")
         actions.add_quality(made[-1], by=SYSTEM, standard="ISO9001")
     actions.add_network(eco, by=SYSTEM, code="net", title_lv="Tīkls", members=made)
-    actions.add_resource(eco, by=SYSTEM, code="res", title_lv="Resurss", collections=list(Collection.objects.all()))
+    actions.add_resource(
+        eco, by=SYSTEM, code="res", title_lv="Resurss", collections=list(Collection.objects.all())
+    )
     with django_assert_num_queries(queries_):
         assert client.get(f"/en/bees/biobanks/{path}").status_code == 200
 
@@ -236,22 +261,34 @@ def test_anna_and_bruno_keep_the_directory_on_pages() -> None:
     made = anna.post("/lv/bees/biobanks/add/", {**base, "infrastructure": ["SampleStorage"]})
     assert (made.status_code, made["Location"]) == (302, "/lv/bees/biobanks/nectar/")
     sample = {
-        "title_lv": "Kolekcija", "code": "spring", "sample_source": "Human", "materials": ["Blood"],
-        "dataset_types": ["Clinical"], "sexes": ["Female"], "diseases": "C34\nE11",
-    }  # fmt: skip
+        "title_lv": "Kolekcija",
+        "code": "spring",
+        "sample_source": "Human",
+        "materials": ["Blood"],
+        "dataset_types": ["Clinical"],
+        "sexes": ["Female"],
+        "diseases": "C34\nE11",
+    }
     assert cilda.post("/lv/bees/biobanks/nectar/add-collection/", sample).status_code == 403
     assert bruno.post("/lv/bees/biobanks/nectar/add-collection/", sample).status_code == 302
     row = Collection.objects.get()
     assert row.diseases == ["C34", "E11"]
-    edited = bruno.post("/lv/bees/biobanks/nectar/collections/spring/edit/", {**sample, "seen": "1", "subjects": "7"})
+    edited = bruno.post(
+        "/lv/bees/biobanks/nectar/collections/spring/edit/", {**sample, "seen": "1", "subjects": "7"}
+    )
     assert edited.status_code == 302
     assert Collection.objects.get().subjects == 7
-    stale = bruno.post("/lv/bees/biobanks/nectar/collections/spring/edit/", {**sample, "seen": "1", "subjects": "8"})
+    stale = bruno.post(
+        "/lv/bees/biobanks/nectar/collections/spring/edit/", {**sample, "seen": "1", "subjects": "8"}
+    )
     assert stale.status_code == 409
     assert bruno.post("/lv/bees/biobanks/nectar/confirm/").status_code == 302
     assert bruno.post("/lv/bees/biobanks/nectar/add-quality/", {"standard": "ISO9001"}).status_code == 302
     [mark] = queries.qualities(eco)
-    assert anna.post(f"/lv/bees/biobanks/quality/{mark.pk}/verify/", {"upheld": "yes", "seen": "1"}).status_code == 302
+    assert (
+        anna.post(f"/lv/bees/biobanks/quality/{mark.pk}/verify/", {"upheld": "yes", "seen": "1"}).status_code
+        == 302
+    )
     page = Client().get("/en/bees/biobanks/nectar/").content.decode()
     for expected in ("ISO 9001", "verified", "Kolekcija", "7"):
         assert expected in page

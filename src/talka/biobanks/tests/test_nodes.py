@@ -1,4 +1,5 @@
-"""Nodes: registered with keys, numbers that they sign, receipts that count only when they are theirs, silence that is told."""
+"""Nodes: registered with keys, numbers that they sign, receipts that count only when they are theirs, silence
+that is told."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +28,10 @@ from talka.network.tests.test_pages import signed_in
 
 pytestmark = pytest.mark.django_db
 
-KEY, MALLORY = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32), Ed25519PrivateKey.from_private_bytes(bytes([8]) * 32)
+KEY, MALLORY = (
+    Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32),
+    Ed25519PrivateKey.from_private_bytes(bytes([8]) * 32),
+)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +69,12 @@ def test_a_key_belongs_to_one_node_and_a_new_key_is_a_node_not_seen_yet() -> Non
 def test_what_was_seen_long_ago_is_not_said_to_be_so_now() -> None:
     eco = factories.ecosystem()
     now = timezone.now()
-    up = actions.note_seen(factories.node(eco, "up"), by=SYSTEM, state=NodeState.UP, told={"donors": 300}, at=now)
-    actions.note_seen(factories.node(eco, "down"), by=SYSTEM, state=NodeState.UP, told={"donors": 100}, at=now)
+    up = actions.note_seen(
+        factories.node(eco, "up"), by=SYSTEM, state=NodeState.UP, told={"donors": 300}, at=now
+    )
+    actions.note_seen(
+        factories.node(eco, "down"), by=SYSTEM, state=NodeState.UP, told={"donors": 100}, at=now
+    )
     assert (queries.reach(eco, now).up, queries.reach(eco, now).missing_share) == (2, 0.0)
     actions.note_seen(eco.data_nodes.get(code="down"), by=SYSTEM, state=NodeState.DOWN, why="timeout", at=now)
     reach = queries.reach(eco, now)
@@ -81,10 +90,15 @@ def test_what_was_seen_long_ago_is_not_said_to_be_so_now() -> None:
 
 def numbers(key: Ed25519PrivateKey = KEY, **values: Any) -> bytes:
     told = {
-        "node": "log-n1", "as_of": datetime(2026, 3, 2, 12, tzinfo=UTC).isoformat(), "facts": 3, "entry": 17,
-        "rounded_to": 5, "donors": 120, "collections": [{"code": "nectar:collection:spring", "donors": 40, "samples": None}],
+        "node": "log-n1",
+        "as_of": datetime(2026, 3, 2, 12, tzinfo=UTC).isoformat(),
+        "facts": 3,
+        "entry": 17,
+        "rounded_to": 5,
+        "donors": 120,
+        "collections": [{"code": "nectar:collection:spring", "donors": 40, "samples": None}],
         **values,
-    }  # fmt: skip
+    }
     return signing.sealed(signing.NUMBERS, signing.plain(told), "log-n1", key)
 
 
@@ -119,7 +133,9 @@ def test_numbers_are_kept_with_their_time_and_derivation_once(registered: Any) -
         numbers(collections=[{"code": "nectar:collection:spring", "donors": -1}]),
         numbers(collections=[{"code": "nectar:collection:spring", "donors": True}]),
         numbers(collections={}),
-        signing.sealed(signing.RECEIPT, signing.plain({"node": "log-n1"}), "log-n1", KEY),  # another kind of word
+        signing.sealed(
+            signing.RECEIPT, signing.plain({"node": "log-n1"}), "log-n1", KEY
+        ),  # another kind of word
         numbers().replace(b"40", b"99"),
         b"honey",
     ],
@@ -132,7 +148,10 @@ def test_numbers_that_are_not_the_nodes_own_are_refused_whole(registered: Any, e
 
 def test_a_node_pushes_its_numbers_without_another_key(registered: Any) -> None:
     where = "/api/v1/nodes/n1/numbers"
-    assert Client().post(where, numbers(), content_type="application/json").json() == {"node": "n1", "figures": 2}
+    assert Client().post(where, numbers(), content_type="application/json").json() == {
+        "node": "n1",
+        "figures": 2,
+    }
     assert Client().post(where, numbers(MALLORY), content_type="application/json").status_code == 422
 
 
@@ -141,9 +160,15 @@ def test_a_node_pushes_its_numbers_without_another_key(registered: Any) -> None:
 
 def receipt(text: str, key: Ed25519PrivateKey = KEY, **values: Any) -> bytes:
     said = {
-        "node": "log-n1", "number": 1, "digest": signing.digest(text), "status": "applied", "expected": 2,
-        "at": timezone.now().isoformat(), "events": [], **values,
-    }  # fmt: skip
+        "node": "log-n1",
+        "number": 1,
+        "digest": signing.digest(text),
+        "status": "applied",
+        "expected": 2,
+        "at": timezone.now().isoformat(),
+        "events": [],
+        **values,
+    }
     return signing.sealed(signing.RECEIPT, signing.plain(said), "log-n1", key)
 
 
@@ -186,7 +211,9 @@ class Listener:
 
     def __init__(self, answer: bytes | None) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
-        self.answer, self.open = answer, []
+        self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.answer = answer
+        self.open: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -201,18 +228,20 @@ class Listener:
                 link.sendall(self.answer)
                 link.close()
 
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-
     def close(self) -> None:
         for each in [self.socket, *self.open]:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)  # so that whoever waits to accept is woken
             each.close()
 
 
 @pytest.fixture
 def listeners() -> Iterator[list[Listener]]:
-    made = [Listener(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), Listener(None), Listener(b"honey\r\n\r\n")]
+    made = [
+        Listener(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+        Listener(None),
+        Listener(b"honey\r\n\r\n"),
+    ]
     yield made
     for each in made:
         each.close()
@@ -240,7 +269,11 @@ def test_a_silent_node_holds_up_nobody_and_its_share_is_told(listeners: list[Lis
 
 
 def test_versions_are_agreed_as_the_newest_that_both_speak() -> None:
-    assert signing.agreed({"request": [1], "question": [1, 2], "feed": [1]}) == {"request": 1, "question": 1, "feed": 1}
+    assert signing.agreed({"request": [1], "question": [1, 2], "feed": [1]}) == {
+        "request": 1,
+        "question": 1,
+        "feed": 1,
+    }
     assert signing.agreed({"request": [2], "question": [1]}) == {"question": 1}
     assert signing.agreed({"request": "1", "feed": None}) == {}
 
@@ -250,11 +283,19 @@ def test_only_who_runs_the_hub_registers_nodes_and_sees_their_addresses() -> Non
     people = factories.people(eco)
     anna, dzintars = signed_in(people.anna), signed_in(people.dzintars)
     sent = {
-        "title_lv": "Mezgls", "code": "n1", "address": "https://node.example.lv", "public_key": signing.public_hex(KEY),
-        "log_name": "log-n1", "roles": ["feed"], "active": "on",
-    }  # fmt: skip
+        "title_lv": "Mezgls",
+        "code": "n1",
+        "address": "https://node.example.lv",
+        "public_key": signing.public_hex(KEY),
+        "log_name": "log-n1",
+        "roles": ["feed"],
+        "active": "on",
+    }
     assert anna.post("/en/bees/biobanks/nodes/add/", sent).status_code == 403
     assert dzintars.post("/en/bees/biobanks/nodes/add/", sent).status_code == 302
     assert "node.example.lv" in dzintars.get("/en/bees/biobanks/nodes/n1/").content.decode()
     assert "node.example.lv" not in anna.get("/en/bees/biobanks/nodes/n1/").content.decode()
-    assert json.loads(Client().get("/api/v1/ecosystems/bees/node-health").content)["nodes"][0]["state"] == "unseen"
+    assert (
+        json.loads(Client().get("/api/v1/ecosystems/bees/node-health").content)["nodes"][0]["state"]
+        == "unseen"
+    )

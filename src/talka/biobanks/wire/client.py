@@ -1,7 +1,7 @@
 """Asks nodes over HTTP, all at once. A node that does not answer in time is said to be silent and holds up nobody.
 
-Threads wait, the database does not: nothing here knows a row. A connection is used for one request; on loopback and over
-TLS alike that costs less than keeping count of which ones are still alive.
+Threads wait, the database does not: nothing here knows a row. A connection is used for one request; on
+loopback and over TLS alike that costs less than keeping count of which ones are still alive.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class Gathered:
         return not self.silent
 
     def missing_share(self, donors: dict[str, int]) -> float | None:
-        """The share of donors (as last told, by node) that did not answer; None where nothing is known of a silent one."""
+        """The share of donors (as last told, by node) that did not answer; None where nothing is known of a
+        silent one."""
         silent = self.silent
         if any(code not in donors for code in silent):
             return None
@@ -145,7 +146,8 @@ def gather(places: Sequence[Place], do: Callable[[Place], Answer]) -> Gathered:
 
 
 def _read(response: http.client.HTTPResponse, link: http.client.HTTPConnection, until: float) -> bytes:
-    """The body, piece by piece: a node that trickles does not get more time with each piece. TimeoutError after `until`."""
+    """The body, piece by piece: a node that trickles does not get more time with each piece. TimeoutError
+    after `until`."""
     received = bytearray()
     while len(received) <= LONGEST:
         left = until - time.perf_counter()

@@ -98,6 +98,8 @@ def agreed(theirs: Mapping[str, Any]) -> dict[str, int]:
     found: dict[str, int] = {}
     for about, ours in SPEAKS.items():
         spoken = theirs.get(about)
-        if isinstance(spoken, list) and (common := {each for each in spoken if isinstance(each, int)} & set(ours)):
+        if isinstance(spoken, list) and (
+            common := {each for each in spoken if isinstance(each, int)} & set(ours)
+        ):
             found[about] = max(common)
     return found
