@@ -188,6 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("question", type=Path, help="a file in wire form (JSON), or - for standard input")
     made.add_argument("--steps", action="store_true", help="how many are left after each criterion")
     made.add_argument("--permit", action="store_true", help="the question's permit has been checked")
+    made.add_argument(
+        "--engine", metavar="spark://HOST:PORT", help="ask a cluster of Spark instead of the index"
+    )
 
     made = command("withdraw", "donors take consent back, from now on")
     made.add_argument("persons", nargs="+", metavar="person", help="the donor's id at the source")
@@ -405,10 +408,11 @@ def take(opened: Node, chosen: argparse.Namespace) -> Told:
 def ask(opened: Node, chosen: argparse.Namespace) -> Told:
     question = wire.loads(chosen.question)
     standing = Standing.PERMIT if chosen.permit else Standing.OPEN
-    if chosen.steps:
-        steps = opened.attrition(question, standing=standing)
-        return _refused(steps) if isinstance(steps, Refused) else {"steps": steps}
-    answer = opened.ask(question, standing=standing)
+    with opened.on_spark(chosen.engine) if chosen.engine else contextlib.nullcontext() as over:
+        if chosen.steps:
+            steps = opened.attrition(question, standing=standing, over=over)
+            return _refused(steps) if isinstance(steps, Refused) else {"steps": steps}
+        answer = opened.ask(question, standing=standing, over=over)
     if isinstance(answer, Refused):
         return _refused(answer)
     told = answer.plain()

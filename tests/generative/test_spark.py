@@ -5,9 +5,11 @@ A statement takes Spark a second or more however small the store, so many questi
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,14 +19,17 @@ import pytest
 
 pytest.importorskip("ibis", reason="the extra `tables` is not installed")
 
+from talka_node.__main__ import main
 from talka_node.consent import basis
 from talka_node.engines import spark
 from talka_node.engines.memory import Memory
 from talka_node.engines.spark import Spark
 from talka_node.engines.tables import SCHEMAS, Tables, answer, sql_of
 from talka_node.engines.tests.test_tables import stored
+from talka_node.node import Node
 from talka_node.store import Store
-from talka_query import nodes
+from talka_node.tests import hospital
+from talka_query import nodes, wire
 from talka_query.nodes import Question
 from tests import lanes
 from tests.generative import stores
@@ -171,6 +176,39 @@ def test_joins_are_within_buckets(session: Any, tmp_path: Path) -> None:
     ]
     assert plan.count("SortMergeJoin ") > 6, plan
     assert [line.partition("Exchange ")[2].partition(",")[0] for line in moved] == ["SinglePartition"], plan
+
+
+def test_a_node_asks_a_cluster(
+    session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, asked = tmp_path / "node", tmp_path / "question.json"
+    hospital.create(path)
+    with Node(path) as node:
+        hospital.take(node, hospital.donors(0, 40) + hospital.donors(40, 10, consent=False))
+    asked.write_text(wire.dumps(hospital.question(by=(nodes.Axis.SEX,))), "utf-8")
+    masters = []
+
+    @contextmanager
+    def kept(master: str, settings: object) -> Iterator[Any]:
+        masters.append(master)
+        yield session
+
+    monkeypatch.setattr(spark, "session", kept)
+    monkeypatch.setattr(spark, "BUCKETS", BUCKETS)
+    told = []
+    for where in ([], ["--engine", "spark://there:7077"]):
+        assert main(["ask", str(path), str(asked), "--json", *where]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    index, cluster = told
+    assert masters == ["spark://there:7077"]
+    assert cluster["answer"] == index["answer"]
+    assert cluster["answer"]["total"] == 40
+    assert (cluster["facts"], cluster["entry"]) == (index["facts"], index["entry"] + 1)
+    # Rows of a former state are no longer there: somebody may have been erased since.
+    assert [place.name for place in (path / "index").glob("*.spark")] == ["1.spark"]
+    with Node(path) as node:
+        hospital.take(node, hospital.donors(50, 1), "more")
+    assert not list((path / "index").glob("*.spark"))
 
 
 def test_a_process_has_one_session(session: Any) -> None:

@@ -52,14 +52,12 @@ def engine(
     master: str,
     store: Store,
     folder: Path,
-    *,
-    buckets: int = BUCKETS,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Tables]:
     """The engine over a store, on the cluster of that master, as in spark://host:7077. `folder`: where the rows in
     buckets are, or are to be written. NoSpark if there is no Spark, no Java or no such master."""
     with session(master, settings) as made:
-        yield Tables(Spark.over(made, store, folder, buckets))
+        yield Tables(Spark.over(made, store, folder, BUCKETS))
 
 
 @contextmanager
