@@ -2,7 +2,8 @@
 
 Lines of text, one an entry: the hash, a space, JSON. The hash is SHA-256 over the hash before it and the JSON, so that
 no entry can be changed, dropped or put in without breaking the chain; what is cut off at the end shows by the `head`
-that was told elsewhere. Many waiting requests share one fsync: a thread of its own writes whatever came in meanwhile.
+that was told elsewhere. Many waiting requests share one fsync: whoever writes, a thread of its own or one that waits
+for its entry, writes whatever came in meanwhile.
 
 No personal data: a question has none, and what looks like a personal code is turned away.
 """
@@ -64,6 +65,19 @@ def answered(question: bytes, told: Any, traces: Iterable[dict[str, Any]]) -> by
     return orjson.dumps({"question": orjson.Fragment(question), "told": told, "traces": list(traces)})
 
 
+class Promise(Future[Entry]):
+    """An entry that waits until somebody writes it: `write` does, with all others that wait."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def write(self) -> None:
+        """Write, in this thread, unless it is on disk or another thread is just writing it."""
+        if not self.done():
+            self._journal.flush()
+
+
 class Journal:
     """One process writes a journal; `with Journal(path) as journal` closes it when done.
 
@@ -92,6 +106,7 @@ class Journal:
         self._broken: OSError | None = None
         self._waiting: list[tuple[str, bytes, Future[Entry]]] = []
         self._wake = threading.Condition()
+        self._writing = threading.Lock()  # held by whoever writes; never wanted by one who holds `_wake`
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -103,6 +118,16 @@ class Journal:
 
         `body`: JSON without line breaks. ValueError for what is none, or holds what looks like a personal code.
         """
+        return self._put(kind, body, Future(), waking=True)
+
+    def promise(self, kind: str, body: bytes) -> Promise:
+        """As `submit`, for one who will wait for it at once, and calls `Promise.write` to do so. Else the entry is
+        written with the next one, or at the end."""
+        found = Promise(self)
+        self._put(kind, body, found, waking=False)
+        return found
+
+    def _put(self, kind: str, body: bytes, future: Future[Entry], *, waking: bool) -> Future[Entry]:
         if not KIND.fullmatch(kind):
             raise ValueError(f"the kind of an entry is a short lower-case word, not {kind!r}")
         if b"\n" in body or not body:
@@ -113,14 +138,13 @@ class Journal:
             orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ValueError(f"the body of an entry is JSON: {error}") from None
-        future: Future[Entry] = Future()
         with self._wake:
             if self._closing:
                 raise RuntimeError("the journal is closed")
             if self._broken is not None:
                 raise RuntimeError("the journal could not be written; open it again") from self._broken
             self._waiting.append((kind, body, future))
-            if len(self._waiting) == 1:
+            if waking:
                 self._wake.notify()
         return future
 
@@ -142,7 +166,8 @@ class Journal:
             self._closing = True
             self._wake.notify()
         self._thread.join()
-        os.close(self._file)
+        with self._writing:
+            os.close(self._file)
         os.close(self._lock_file)
 
     def __enter__(self) -> Self:
@@ -158,24 +183,40 @@ class Journal:
             with self._wake:
                 while not self._waiting and not self._closing:
                     self._wake.wait()
+                if not self._waiting:
+                    return
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, in this thread. Whose entry another thread has just taken finds it on disk when this
+        returns, though perhaps told of a moment later."""
+        entries: list[Entry] = []
+        failed: OSError | None = None
+        with self._writing:
+            with self._wake:
                 batch, self._waiting = self._waiting, []
                 if not batch:
                     return
-            entries: list[Entry] = []
-            try:
-                lines = self._chained(batch, entries)
-                if self._size and self._size + len(lines) > self._segment:
-                    self._rotate()
-                self._write(lines)
-            except OSError as error:
-                for _, _, future in batch:
-                    future.set_exception(error)
-                continue
-            with self._wake:
-                last = entries[-1]
-                self._number, self._hash, self._at = last.number, last.hash, last.at
-            for (_, _, future), entry in zip(batch, entries, strict=True):
-                future.set_result(entry)
+                if self._broken is not None:
+                    failed = self._broken
+            if failed is None:
+                try:
+                    lines = self._chained(batch, entries)
+                    if self._size and self._size + len(lines) > self._segment:
+                        self._rotate()
+                    self._write(lines)
+                except OSError as error:
+                    failed = error
+                else:
+                    with self._wake:
+                        last = entries[-1]
+                        self._number, self._hash, self._at = last.number, last.hash, last.at
+        if failed is not None:
+            for _, _, future in batch:
+                future.set_exception(failed)
+            return
+        for (_, _, future), entry in zip(batch, entries, strict=True):
+            future.set_result(entry)
 
     def _chained(self, batch: list[tuple[str, bytes, Future[Entry]]], entries: list[Entry]) -> bytes:
         number, before = self._number, self._hash

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -347,3 +347,56 @@ def test_an_askers_budget_comes_back_from_the_journal(tmp_path: Path) -> None:
     assert [trace.key for trace in Memory(KEY, traced(entries(tmp_path))).traces()] == [
         trace.key for trace in memory.traces()
     ]
+
+
+# --- who waits for an entry writes it ---------------------------------------------------------------------
+
+
+def test_a_promise_is_written_by_whoever_waits_with_all_that_wait(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        first, second = (journal.promise("answer", body(number)) for number in (1, 2))
+        assert (first.done(), second.done(), journal.head.number) == (False, False, 0)
+        second.write()
+        assert [first.result(0).number, second.result(0).number] == [1, 2]
+        first.write()
+        assert journal.head.number == verify(tmp_path).number == 2
+
+
+def test_a_promise_that_nobody_waits_for_is_written_with_the_next_or_at_the_end(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        left = journal.promise("answer", body(1))
+        assert journal.append("answer", body(2)).number == 2
+        assert left.result(0).number == 1
+        last = journal.promise("answer", body(3))
+    assert last.result(0).number == 3
+    assert verify(tmp_path).number == 3
+
+
+def test_promises_of_many_threads_make_one_chain(tmp_path: Path) -> None:
+    def one(number: int) -> int:
+        if number % 5 == 0:
+            return journal.append("answer", body(number)).number
+        promise = journal.promise("answer", body(number))
+        promise.write()
+        return promise.result(30).number
+
+    with Journal(tmp_path, segment=4000) as journal, ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(one, range(200)))
+    assert sorted(numbers) == list(range(1, 201))
+    assert verify(tmp_path).number == 200
+
+
+def test_a_promise_is_not_kept_by_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    with Journal(tmp_path) as journal:
+        journal.append("answer", body(1))
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            promise = journal.promise("answer", body(2))
+            promise.write()
+            with pytest.raises(OSError, match="full"):
+                promise.result(0)
+        assert journal.append("answer", body(3)).number == 2
+    assert verify(tmp_path).number == 2
