@@ -12,11 +12,12 @@ import hashlib
 import json
 import os
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import numpy as np
@@ -52,6 +53,7 @@ from talka_query.nodes import Sex
 Array = npt.NDArray[Any]
 
 FORMAT = 1
+COMPACT = 2_000_000  # rows of a segment; they are sorted in memory when it is written
 FOLDERS = ("segments", "imports", "pending", "quarantine", "keys")
 
 
@@ -219,11 +221,25 @@ class Store:
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection in memory with one view per table, over the rows that are current. For the tables engine.
 
-        Facts about donors of whom no donor row came are left out until it comes.
+        Facts about donors of whom no donor row came are left out until it comes. While the connection lives, no segment
+        is swept away under it; where some have been before, this reads what is there now.
         """
+        pin = self._pin()
+        if not all((self.path / "segments" / each.file).exists() for each in self.state.segments):
+            self.refresh()
         link = _connection()
+        weakref.finalize(link, pin.close)
         _views(link, self.path, self.state)
         return link
+
+    def _pin(self) -> IO[bytes]:
+        """While this is open, nothing is swept away."""
+        try:
+            pin = (self.path / "reading").open("a+b")
+        except OSError:  # where nothing can be written, nothing is swept either
+            return (self.path / "store.json").open("rb")
+        fcntl.flock(pin, fcntl.LOCK_SH)
+        return pin
 
     def records(self) -> Records:
         """All current rows as plain records, in the order of their keys: for the plain engine and small stores."""
@@ -338,6 +354,11 @@ class Store:
 
     # --- writing ------------------------------------------------------------------------------------------
 
+    def compact(self) -> int:
+        """See `Writer.compact`; how many segments became fewer. Raises Busy if another is writing."""
+        with self.writing() as writer:
+            return writer.compact()
+
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """The right to write, which one process at a time has. Raises Busy at once if another has it.
@@ -345,16 +366,16 @@ class Store:
         What the writer does not commit is as if it had never been.
         """
         place = self.path / "lock"
-        with place.open("a+") as lock:
+        with place.open("a+b", buffering=0) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 lock.seek(0)
-                who = lock.read(200).strip() or "another process"
+                who = lock.read(200).decode(errors="replace").strip() or "another process"
                 raise Busy(f"{who} is writing to {self.path}: wait until it is done, or stop it") from None
             lock.truncate(0)
-            lock.write(f"process {os.getpid()}")
-            lock.flush()
+            with suppress(OSError):  # on a full disk nobody is told who writes
+                lock.write(f"process {os.getpid()}".encode())
             try:
                 self.refresh()
                 yield Writer(self)
@@ -475,7 +496,57 @@ class Writer:
                     kept += self._moved(link, state, one, fresh)
         if erased:
             self.commit(replace(state, segments=tuple(kept)))
+            # At once, whoever is reading: nothing about these donors is to be read any more.
+            for one in set(state.segments) - set(kept):
+                (self.store.path / "segments" / one.file).unlink(missing_ok=True)
         return erased
+
+    def compact(self, size: int = COMPACT) -> int:
+        """Write current rows anew into segments of about `size` rows each; how many segments became fewer. Commits.
+
+        What later rows took the place of, or was deleted, is left out for good. Each table answers as it did before,
+        and the manifests of imports stay. Segments at the beginning that are large and whole are left as they are.
+        Raises StoreError while an import that was broken off waits to go on: its rows are later than those here.
+        """
+        if any((self.store.path / "pending").glob("*/*.json")):
+            raise StoreError(
+                "an import that was broken off waits to go on: start it again first, then compact"
+            )
+        state = self.store.state
+        kept: list[Segment] = []
+        with _connection() as link:
+            for table in TABLES:
+                kept += self._compacted(link, state, table, size)
+        if set(kept) != set(state.segments):
+            self.commit(replace(state, segments=tuple(kept)))
+        self.sweep()
+        return len(state.segments) - len(kept)
+
+    def _compacted(
+        self, link: duckdb.DuckDBPyConnection, state: State, table: str, size: int
+    ) -> list[Segment]:
+        live = sorted(state.of(table), key=lambda one: one.number)
+        dead = state.of(table, dead=True)
+        gone: dict[int, int] = {}  # rows that are no more, by segment
+        if listed := _paths(self.store.path, dead):
+            select = f"SELECT part, count(DISTINCT row) FROM read_parquet({listed}) GROUP BY part"
+            gone = dict(link.execute(select).fetchall())
+        whole = 0
+        while whole < len(live) and live[whole].number not in gone and live[whole].rows >= size:
+            whole += 1
+        kept, rest = live[:whole], live[whole:]
+        if len(rest) == 1 and rest[0].number not in gone:
+            return live
+        # All that come after the first to be rewritten are, too: of a donor's rows the later ones hold, by number.
+        while rest:
+            group = [rest.pop(0)]
+            while rest and sum(one.rows - gone.get(one.number, 0) for one in group) < size:
+                group.append(rest.pop(0))
+            rows = _rows(self.store.path, State(segments=(*group, *dead)), table)
+            columns = f"{TABLES[table].names}, file, line"
+            if fresh := self.segment(link, table, f"SELECT {columns} FROM ({rows}) ORDER BY segment, row"):
+                kept.append(fresh)
+        return kept
 
     def _moved(
         self, link: duckdb.DuckDBPyConnection, state: State, old: Segment, new: Segment
@@ -502,11 +573,19 @@ class Writer:
         self.store.state = fresh
 
     def sweep(self, keep: Iterable[str] = ()) -> None:
-        """Remove segments that neither the state nor `keep` names: what dead imports and rewriting left behind."""
+        """Remove segments that neither the state nor `keep` names: what dead imports and rewriting left behind.
+
+        While somebody reads the store, who may have begun before, nothing is removed; the next sweep will.
+        """
         wanted = {segment.file for segment in self.store.state.segments} | set(keep)
-        for place in (self.store.path / "segments").iterdir():
-            if place.name not in wanted:
-                place.unlink(missing_ok=True)
+        with (self.store.path / "reading").open("a+b") as readers:
+            try:
+                fcntl.flock(readers, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return
+            for place in (self.store.path / "segments").iterdir():
+                if place.name not in wanted:
+                    place.unlink(missing_ok=True)
 
 
 # --- the views ----------------------------------------------------------------------------------------------
@@ -570,9 +649,12 @@ def _rows(path: Path, state: State, table: str) -> str:
     live = state.of(table)
     if not live:
         nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in about.columns.items())
-        return f"SELECT {nothing}, NULL::INTEGER AS segment, NULL::BIGINT AS row WHERE false"
+        return (
+            f"SELECT {nothing}, NULL::INTEGER AS file, NULL::BIGINT AS line, NULL::INTEGER AS segment,"
+            " NULL::BIGINT AS row WHERE false"
+        )
     select = (
-        f"SELECT {about.names}, segment, file_row_number AS row"
+        f"SELECT {about.names}, file, line, segment, file_row_number AS row"
         f" FROM read_parquet({_paths(path, live)}, file_row_number = true)"
     )
     if dead := state.of(table, dead=True):

@@ -7,7 +7,6 @@ wrong. The key lies in `keys/`, so a copy of the quarantine alone is unreadable.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import struct
 import zlib
@@ -18,6 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from talka_node.importers.manifest import Refusal
+from talka_node.store import _write
 
 LONGEST = 1 << 20  # of a row; a longer one is kept by its beginning
 _LENGTH = struct.Struct("<I")
@@ -53,11 +53,7 @@ def opened(node: Path, name: str) -> Iterator[tuple[Refusal, bytes]]:
 
 def _key(node: Path) -> bytes:
     place = node / "keys" / "quarantine.key"
-    if place.exists():
-        return place.read_bytes()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(key := secrets.token_bytes(32))
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _write(place, secrets.token_bytes(32))  # whole or not at all: on a full disk, no empty key
+    return place.read_bytes()
