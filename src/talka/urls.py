@@ -18,6 +18,7 @@ urlpatterns = [
         path("<slug:ecosystem>/facilities/", include("talka.facilities.urls")),
         path("<slug:ecosystem>/portfolio/", include("talka.portfolio.urls")),
         path("<slug:ecosystem>/biobanks/", include("talka.biobanks.urls")),
+        path("<slug:ecosystem>/billing/", include("talka.billing.urls")),
         path("<slug:ecosystem>/bills/", include("talka.legislation.urls")),
         path("<slug:ecosystem>/council/", include("talka.governance.urls")),
         path("<slug:ecosystem>/data/", include("talka.documents.urls")),

@@ -24,18 +24,20 @@ from ninja.utils import check_csrf
 
 from talka.api.core import router as core
 from talka.api.manual import Manual
+from talka.billing.api import router as billing
+from talka.biobanks.api import router as biobanks
 from talka.core.actions import Invalid, Refused, Stale
 from talka.core.api import NeedsKey, Problems
 from talka.core.sheets import Changed
 from talka.documents.api import router as documents
 from talka.domains.api import router as domains
+from talka.facilities.api import router as facilities
 from talka.governance.api import router as governance
 from talka.legislation.api import router as legislation
 from talka.network.api import router as network
 from talka.parties.api import router as parties
 from talka.parties.models import Token
 from talka.plan.api import router as plan
-from talka.biobanks.api import router as biobanks
 from talka.portfolio.api import router as portfolio
 from talka.strategy.api import router as strategy
 
@@ -179,7 +181,21 @@ api = Api(
     docs=Manual(),
     urls_namespace="api",
 )
-ROUTERS = [core, domains, parties, network, legislation, governance, strategy, plan, biobanks, portfolio, documents]
+ROUTERS = [
+    core,
+    domains,
+    parties,
+    network,
+    legislation,
+    governance,
+    strategy,
+    plan,
+    biobanks,
+    billing,
+    portfolio,
+    facilities,
+    documents,
+]
 for router in ROUTERS:
     api.add_router("", router)
 

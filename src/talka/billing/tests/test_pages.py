@@ -7,10 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from talka.billing import actions
-from talka.billing.models import BillingRun, Invoice, PayerAccount, TariffVersion
+from talka.billing.models import Invoice
 from talka.billing.tests import factories
 from talka.billing.tests.factories import Scene
 from talka.core.actions import SYSTEM
@@ -25,7 +24,9 @@ def drawn(rows: int) -> Scene:
     scene = factories.scene()
     for index in range(rows):
         payer = factories.customer(f"sia-{index}")
-        factories.use(factories.account(scene.issuer, payer, f"konts-{index}"), scene.tariff, key=f"use/{index}")
+        factories.use(
+            factories.account(scene.issuer, payer, f"konts-{index}"), scene.tariff, key=f"use/{index}"
+        )
         factories.use(scene.account, scene.tariff, key=f"own/{index}")
         actions.declare_aid(
             payer, by=SYSTEM, grantor_name="Aģentūra", granted_on=date(2026, 5, 1), amount=Decimal(100 + index),
