@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from talka_node import consent
+from talka_node.consent import Grounds
 from talka_node.engines.memory import Case, fitting
 from talka_node.node import Node
 from talka_node.records import (
@@ -64,8 +65,9 @@ class Carried:
 class Extract:
     """One reading of a node's facts, for the purpose of the question."""
 
-    def __init__(self, node: Node, question: Question) -> None:
-        self.basis = consent.basis(node.log.state, question.purpose, node.today())
+    def __init__(self, node: Node, question: Question, grounds: Grounds | None = None) -> None:
+        """`grounds`: what a permit establishes beside the purpose, for consents that depend on it."""
+        self.basis = consent.basis(node.log.state, question.purpose, node.today(), grounds or Grounds())
         engine = node.engine()
         self.donors: Ints = engine.donors(question, self.basis)
         self.total = (

@@ -165,6 +165,14 @@ class Permits:
 
     # --- judging ------------------------------------------------------------------------------------------
 
+    def held(self, name: str) -> Held | None:
+        """The permit of this name, whatever the day; None where none is held, or it was revoked: see `revoked`."""
+        return None if name in self._revoked else self._held.get(name)
+
+    def revoked(self, name: str) -> bool:
+        """Whether the hub revoked a permit of this name, held here or not."""
+        return name in self._revoked
+
     def judge(self, question: Question, on: date, *, vouched: bool) -> Held | tuple[str, ...] | None:
         """The permit that a question lies within; why it does not; None where nothing here speaks of it and somebody
         trusted has checked it (`vouched`)."""

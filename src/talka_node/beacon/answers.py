@@ -164,7 +164,7 @@ class NodeSource:
                 now = self._grants(visa.token).of(dataset.id)
             except Refused:
                 return False
-            return now is not None and now.visa == grant.visa
+            return now is not None and now.visa == grant.visa and not reading.revoked()
 
         reading = Reading(self.node, entry, question, dataset, grant, visa.grants.holder, still)
         return await run_in_threadpool(reading.page, of, page)
@@ -186,11 +186,21 @@ class Reading:
         """Refused where the permit does not provide for it, or the node does not know what it names."""
         self.node, self.entry, self.dataset, self.grant, self.still = node, entry, dataset, grant, still
         self.mask = grant.mask
+        self.held = None if grant.claim is None else node.permits.held(grant.claim.permit.permit)
+        if self.revoked():
+            raise Refused("the hub revoked the permit behind the visa")
+        if grant.claim is not None and self.held is not None and self.held.permit != grant.claim.permit:
+            raise Refused("the hub's permit of this name is another than the visa says")
         self.read = node.catalogue.sequencing.get(dataset.id)
         self.names = Names.of(node.path, grant.claim.permit.permit if grant.claim else holder)
         if entry is Entry.VARIANT and not self.mask.shows("variants"):
             raise Refused("the permit does not provide for variants")
         self.question = self._narrowed(self._stated(question, holder), node.today())
+
+    def revoked(self) -> bool:
+        """Whether the hub took the permit behind the visa back, now."""
+        claim = self.grant.claim
+        return claim is not None and self.node.permits.revoked(claim.permit.permit)
 
     # --- what may be asked --------------------------------------------------------------------------------
 
@@ -239,7 +249,7 @@ class Reading:
         """The records, as soon as the journal has it that they are asked for."""
         if self.entry in (Entry.RUN, Entry.ANALYSIS) and self.read is None:
             return self._journalled(of, page, 0, iter(()))
-        extract = Extract(self.node, self.question)
+        extract = Extract(self.node, self.question, self.held.grounds if self.held else None)
         try:
             specimen = self._one(extract, of)
             total, found = self._found(extract, specimen, of, page)

@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from talka_node import extracts, journal
 from talka_node.beacon.answers import NodeSource, Reading
 from talka_node.beacon.source import Entry, Refused
 from talka_node.beacon.tests.client import Client, client
+from talka_node.consent.feed import sealed
+from talka_node.hub import Hub
 from talka_node.node import Node
+from talka_node.permits import PERMIT as PERMIT_ENVELOPE
 from talka_node.tests.hospital import RESEARCH, START, Clock, question
 from talka_node.tests.study import PERMIT, permitting, study
 from talka_node.visas import Clearing, Grant, Trust
 from talka_node.visas.names import Names
 from talka_node.visas.tests.issuing import DATASETS, Issuing
+from talka_query import wire
 from talka_query.nodes import Diagnosis, IsSex, Sex
 
 pytestmark = pytest.mark.once
@@ -330,6 +335,31 @@ def test_a_permit_of_another_day_opens_nothing(setting: Setting) -> None:
 def test_a_permit_that_names_what_the_node_does_not_know(setting: Setting) -> None:
     status, why = setting.refused("/individuals", such_that=Diagnosis(frozenset({"E1"})))
     assert (status, "such_that" in why) == (400, True)
+
+
+def at_the_hub(setting: Setting, **told: Any) -> None:
+    """What the hub says of permits, taken in by the node."""
+    hub = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
+    setting.node.set_hub(Hub(keys={"hub-2026": hub.public_key().public_bytes_raw()}))
+    setting.node.take_permits([sealed(PERMIT_ENVELOPE, {"node": None, **told}, "hub-2026", hub)])
+
+
+def test_a_permit_that_the_hub_revoked_opens_nothing(setting: Setting) -> None:
+    assert setting.get("/individuals", columns=None)[0] == 200
+    at_the_hub(setting, revoked=PERMIT.permit)
+    assert setting.refused("/individuals", columns=None) == (
+        403,
+        "the hub revoked the permit behind the visa",
+    )
+    assert setting.get("/individuals")[0] == 200  # a visa without a permit stands by itself
+
+
+def test_a_permit_that_the_hub_knows_otherwise_opens_nothing(setting: Setting) -> None:
+    at_the_hub(setting, permit=wire.encode(PERMIT), grounds={"project": "lungs"})
+    assert setting.numbers(setting.told("/individuals", columns=None), columns=None) == IN_BB1
+    wider = replace(PERMIT, until=date(2027, 1, 1))
+    status, why = setting.refused("/individuals", permit=wider)
+    assert (status, why) == (403, "the hub's permit of this name is another than the visa says")
 
 
 # --- names ------------------------------------------------------------------------------------------------
