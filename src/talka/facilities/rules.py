@@ -100,12 +100,16 @@ def is_the_actor(by: Any, subject: Any) -> bool:
     return by.pk is not None and by == subject
 
 
+# Whoever founds the units of an institution can stand in for the people who run them.
+stands_in = edits & works_in_its_institution
+
 may_found = edits | is_system
+may_edit = may_found  # what the sheets ask
 may_keep = manages | edits | is_system
-may_run = runs | is_system
-may_open_projects = runs | is_system
-may_keep_members = runs | leads_the_project | is_system
-may_book = runs | works_on_the_project | is_system
-may_change = runs | is_the_user | leads_the_project | is_system
-may_see = runs | is_the_user | works_on_the_project | is_system
-may_accept_terms = is_the_actor | is_system
+may_run = runs | stands_in | is_system
+may_open_projects = may_run
+may_keep_members = may_run | leads_the_project
+may_book = may_run | works_on_the_project
+may_change = may_run | is_the_user | leads_the_project
+may_see = may_run | is_the_user | works_on_the_project
+may_accept_terms = is_the_actor | (stands_in & is_the_actor) | is_system

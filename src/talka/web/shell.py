@@ -53,6 +53,7 @@ def _navigation(request: HttpRequest, ecosystem: Ecosystem | None) -> list[dict[
             (_("Plan"), reverse("current-plan", args=code), "calendar"),
             (_("Network"), reverse("network", args=code), "affiliate"),
             (_("Data & samples"), reverse("biobanks", args=code), "dna-2"),
+            (_("Facilities"), reverse("facilities", args=code), "microscope"),
             (_("Portfolio"), reverse("portfolio", args=code), "briefcase"),
             (_("Bills"), reverse("bills", args=code), "gavel"),
             (_("Council"), reverse("council", args=code), "building"),

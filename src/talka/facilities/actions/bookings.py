@@ -18,7 +18,6 @@ from talka.billing import actions as billing
 from talka.billing import queries as prices
 from talka.core import locking
 from talka.core.actions import SYSTEM, Invalid, Refused, action
-from talka.core.rules import is_system
 from talka.facilities import hours, queries, rules
 from talka.facilities.hours import BadRule, NoSuchTime, Span
 from talka.facilities.models import (
@@ -289,7 +288,7 @@ def withdraw_wish(row: Wish, *, by: Any) -> Wish:
     return row
 
 
-@action(needs=is_system)
+@action(needs=rules.may_run)
 def fill_wishes(unit: Unit, *, by: Any) -> Unit:
     """Books what has become free for whoever waits longest; what cannot come true any more lapses."""
     now = timezone.now()

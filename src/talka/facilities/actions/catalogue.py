@@ -188,6 +188,13 @@ def add_method(ecosystem: Ecosystem, *, by: Any, **values: Any) -> Method:
     return _keep(Method(ecosystem=ecosystem), values)
 
 
+@action(needs=rules.may_found)
+def edit_method(method: Method, *, by: Any, seen: int | None = None, **values: Any) -> Method:
+    """Changes the words of a method."""
+    locking.check(method, seen)
+    return _keep(method, values, bump=True)
+
+
 # ---------------------------------------------------------------- when it cannot be used
 
 

@@ -243,6 +243,10 @@ class Resource(Noun):
         return self.unit.ecosystem_id
 
     @property
+    def methods(self) -> list[Method]:
+        return [link.method for link in self.method_links.all()]
+
+    @property
     def place(self) -> str:
         """How it is called for short: "imaging/confocal"."""
         return f"{self.unit.code}/{self.code}"
