@@ -12,10 +12,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
-from talka.biobanks import codes, rules
-from talka.biobanks.actions import consent as consent_actions
-from talka.biobanks.actions import directory as actions
-from talka.biobanks.actions import nodes as node_actions
+from talka.biobanks import actions, codes, rules
 from talka.biobanks.models import (
     Biobank,
     BiobankNetwork,
@@ -383,10 +380,10 @@ class Nodes(Sheet):
         return nodes.nodes(parent)
 
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> DataNode:
-        return node_actions.register_node(parent, by=by, **values)
+        return actions.register_node(parent, by=by, **values)
 
     def change(self, row: DataNode, values: dict[str, Any], *, by: Any) -> DataNode:
-        return node_actions.edit_node(row, by=by, **values)
+        return actions.edit_node(row, by=by, **values)
 
 
 class Forms(Sheet):
@@ -415,18 +412,14 @@ class Forms(Sheet):
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> ConsentForm:
         given = dict(values)
         published = given.pop("published_on", None)
-        row = consent_actions.write_form(parent, by=by, **given)
-        return consent_actions.publish_form(row, by=by, on=published) if published else row
+        row = actions.write_form(parent, by=by, **given)
+        return actions.publish_form(row, by=by, on=published) if published else row
 
     def change(self, row: ConsentForm, values: dict[str, Any], *, by: Any) -> ConsentForm:
         given = dict(values)
         published = given.pop("published_on", None)
-        row = consent_actions.edit_form(row, by=by, **given)
-        return (
-            consent_actions.publish_form(row, by=by, on=published)
-            if published and not row.published_on
-            else row
-        )
+        row = actions.edit_form(row, by=by, **given)
+        return actions.publish_form(row, by=by, on=published) if published and not row.published_on else row
 
 
 class Collectors(Sheet):
@@ -446,7 +439,7 @@ class Collectors(Sheet):
         return consent.collectors(parent)
 
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> Collector:
-        return consent_actions.add_collector(parent, by=by, **values)
+        return actions.add_collector(parent, by=by, **values)
 
     def change(self, row: Collector, values: dict[str, Any], *, by: Any) -> Collector:
-        return consent_actions.edit_collector(row, by=by, **values)
+        return actions.edit_collector(row, by=by, **values)

@@ -20,11 +20,11 @@ KEPT = frozenset({"id", "revision", "ecosystem", "biobank", "marks", "words"})  
 PERSONAL_CODE = re.compile(r"(?<![0-9A-Fa-f])\d{6}-?\d{5}(?![0-9A-Fa-f])")
 
 
-def last(rows: Any) -> int:
+def _last(rows: Any) -> int:
     return rows.aggregate(last=Max("order"))["last"] or 0
 
 
-def put(row: Any, values: Mapping[str, Any], kept: frozenset[str] = KEPT) -> None:
+def _put(row: Any, values: Mapping[str, Any], kept: frozenset[str] = KEPT) -> None:
     """Sets columns by name; those that a verb sets itself are not taken."""
     known = {field.name for field in row._meta.concrete_fields} - kept
     if unknown := values.keys() - known:
@@ -33,7 +33,7 @@ def put(row: Any, values: Mapping[str, Any], kept: frozenset[str] = KEPT) -> Non
         setattr(row, name, value.strip() if isinstance(value, str) else value)
 
 
-def clean(row: Any) -> None:
+def _clean(row: Any) -> None:
     """What the columns themselves do not take is said of the column it is wrong in."""
     try:
         row.clean_fields(exclude=[field.name for field in row._meta.concrete_fields if field.is_relation])
@@ -42,7 +42,7 @@ def clean(row: Any) -> None:
         raise Invalid(messages[0], field=name) from None
 
 
-def check_code(row: Any, within: Mapping[str, Any]) -> None:
+def _check_code(row: Any, within: Mapping[str, Any]) -> None:
     """Raises Invalid where another row has the code."""
     taken = type(row)._base_manager.filter(**within, code=row.code).exclude(pk=row.pk).first()
     if taken is not None:
@@ -53,7 +53,7 @@ def check_code(row: Any, within: Mapping[str, Any]) -> None:
         )
 
 
-def check_codes(row: Any, lists: Mapping[str, Any]) -> None:
+def _check_codes(row: Any, lists: Mapping[str, Any]) -> None:
     """Raises Invalid where a column holds a code that its list does not have."""
     for name, choices in lists.items():
         codes = getattr(row, name)
@@ -69,7 +69,7 @@ def check_codes(row: Any, lists: Mapping[str, Any]) -> None:
         setattr(row, name, list(dict.fromkeys(codes)))
 
 
-def check_texts(row: Any) -> None:
+def _check_texts(row: Any) -> None:
     for name in ("summary_lv", "summary_en"):
         if len(getattr(row, name)) > LONGEST:
             raise Invalid(
@@ -79,7 +79,7 @@ def check_texts(row: Any) -> None:
             )
 
 
-def align(model: type[Noun], owner: Mapping[str, Any], name: str, wanted: Sequence[Any] | None) -> None:
+def _align(model: type[Noun], owner: Mapping[str, Any], name: str, wanted: Sequence[Any] | None) -> None:
     """Makes the links of `owner` lead to exactly the rows wanted; None leaves them as they are."""
     if wanted is None:
         return
@@ -97,6 +97,6 @@ def align(model: type[Noun], owner: Mapping[str, Any], name: str, wanted: Sequen
         link.save()
 
 
-def forget_read(row: Any) -> None:
+def _forget_read(row: Any) -> None:
     """What was read of the links before they changed."""
     row._prefetched_objects_cache = {}

@@ -20,7 +20,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from talka.biobanks import rules
-from talka.biobanks.actions._keeping import PERSONAL_CODE, check_code, clean, put
+from talka.biobanks.actions._keeping import PERSONAL_CODE, _check_code, _clean, _put
 from talka.biobanks.models import (
     Batch,
     Biobank,
@@ -122,7 +122,7 @@ def publish_form(form: ConsentForm, *, by: Any, on: date | None = None) -> Conse
 
 
 def _form(row: ConsentForm, values: Mapping[str, Any]) -> ConsentForm:
-    put(row, values, frozenset({"id", "revision", "ecosystem", "published_on"}))
+    _put(row, values, frozenset({"id", "revision", "ecosystem", "published_on"}))
     row.always = _terms(row.always or [], "always")
     row.options = [_box(each) for each in (row.options or [])]
     names = [each["name"] for each in row.options]
@@ -137,7 +137,7 @@ def _form(row: ConsentForm, values: Mapping[str, Any]) -> ConsentForm:
     taken = ConsentForm.objects.filter(code=row.code, version=row.version).exclude(pk=row.pk).first()
     if taken is not None:
         raise Invalid(_("This version is there already: “%(name)s”.") % {"name": taken}, field="version")
-    clean(row)
+    _clean(row)
     row.save()
     return row
 
@@ -221,8 +221,8 @@ def edit_collector(collector: Collector, *, by: Any, seen: int | None = None, **
 
 
 def _collector(row: Collector, values: Mapping[str, Any]) -> Collector:
-    put(row, values, frozenset({"id", "revision", "ecosystem"}))
-    check_code(row, {"ecosystem": row.ecosystem})
+    _put(row, values, frozenset({"id", "revision", "ecosystem"}))
+    _check_code(row, {"ecosystem": row.ecosystem})
     if row.biobank.ecosystem_id != row.ecosystem_id:
         raise Invalid(
             _("“%(name)s” is of another ecosystem; choose one of this ecosystem.") % {"name": row.biobank},
@@ -230,7 +230,7 @@ def _collector(row: Collector, values: Mapping[str, Any]) -> Collector:
         )
     if row.ended_on and (row.agreed_on is None or row.ended_on < row.agreed_on):
         raise Invalid(_("An agreement ends after it was signed."), field="ended_on")
-    clean(row)
+    _clean(row)
     row.save()
     return row
 

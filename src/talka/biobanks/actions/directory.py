@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 
 from talka.biobanks import codes, rules
 from talka.biobanks.actions._keeping import (
-    align,
-    check_code,
-    check_codes,
-    check_texts,
-    clean,
-    forget_read,
-    last,
-    put,
+    _align,
+    _check_code,
+    _check_codes,
+    _check_texts,
+    _clean,
+    _forget_read,
+    _last,
+    _put,
 )
 from talka.biobanks.models import (
     Biobank,
@@ -84,9 +84,9 @@ def edit_contact(contact: Contact, *, by: Any, seen: int | None = None, **values
 
 
 def _contact(row: Contact, values: dict[str, Any]) -> Contact:
-    put(row, values)
+    _put(row, values)
     _country(row.country, "country")
-    check_code(row, {"ecosystem": row.ecosystem})
+    _check_code(row, {"ecosystem": row.ecosystem})
     if row.role == codes.ContactRole.HDAB:
         other = (
             Contact.objects.filter(ecosystem=row.ecosystem, role=codes.ContactRole.HDAB)
@@ -98,7 +98,7 @@ def _contact(row: Contact, values: dict[str, Any]) -> Contact:
                 _("There is one health data access body, and it is “%(name)s” already.") % {"name": other},
                 field="role",
             )
-    clean(row)
+    _clean(row)
     row.save()
     return row
 
@@ -109,7 +109,7 @@ def _contact(row: Contact, values: dict[str, Any]) -> Contact:
 @action(needs=rules.may_found)
 def add_biobank(ecosystem: Ecosystem, *, by: Any, **values: Any) -> Biobank:
     """Enters a biobank in the directory."""
-    values.setdefault("order", last(Biobank.objects.filter(ecosystem=ecosystem)) + 1)
+    values.setdefault("order", _last(Biobank.objects.filter(ecosystem=ecosystem)) + 1)
     return _biobank(Biobank(ecosystem=ecosystem), values)
 
 
@@ -127,7 +127,7 @@ def edit_biobank(biobank: Biobank, *, by: Any, seen: int | None = None, **values
 
 
 def _biobank(row: Biobank, values: dict[str, Any]) -> Biobank:
-    put(row, values)
+    _put(row, values)
     _entry(row, {"ecosystem": row.ecosystem})
     if row.code in RESERVED:
         raise Invalid(
@@ -135,7 +135,7 @@ def _biobank(row: Biobank, values: dict[str, Any]) -> Biobank:
             field="code",
         )
     _country(row.country, "country")
-    check_codes(row, OF_BIOBANK)
+    _check_codes(row, OF_BIOBANK)
     if row.juristic_person is None and not row.juristic_name:
         raise Invalid(
             _(
@@ -148,7 +148,7 @@ def _biobank(row: Biobank, values: dict[str, Any]) -> Biobank:
             _("“%(name)s” is of another ecosystem; choose one of this ecosystem.") % {"name": row.node},
             field="node",
         )
-    clean(row)
+    _clean(row)
     row.save()
     return row
 
@@ -161,7 +161,7 @@ def add_collection(
     biobank: Biobank, *, by: Any, networks: Sequence[BiobankNetwork] | None = None, **values: Any
 ) -> Collection:
     """Enters a collection of a biobank."""
-    values.setdefault("order", last(Collection.objects.filter(biobank=biobank)) + 1)
+    values.setdefault("order", _last(Collection.objects.filter(biobank=biobank)) + 1)
     return _collection(Collection(biobank=biobank), values, networks)
 
 
@@ -182,16 +182,16 @@ def edit_collection(
 def _collection(
     row: Collection, values: dict[str, Any], networks: Sequence[BiobankNetwork] | None
 ) -> Collection:
-    put(row, values)
+    _put(row, values)
     _entry(row, {"biobank": row.biobank})
-    check_codes(row, OF_COLLECTION)
+    _check_codes(row, OF_COLLECTION)
     for name in NEEDED:
         if not getattr(row, name):
             raise Invalid(_("MIABIS asks for at least one."), field=name)
     row.diseases = [_disease(each) for each in row.diseases]
     _ages(row)
     _placed_under(row)
-    clean(row)
+    _clean(row)
     row.save(bump=networks is not None and row.pk is not None)
     for network in networks or ():
         if network.ecosystem_id != row.biobank.ecosystem_id:
@@ -199,8 +199,8 @@ def _collection(
                 _("“%(name)s” is of another ecosystem; choose one of this ecosystem.") % {"name": network},
                 field="networks",
             )
-    align(CollectionNetwork, {"collection": row}, "network", networks)
-    forget_read(row)
+    _align(CollectionNetwork, {"collection": row}, "network", networks)
+    _forget_read(row)
     return row
 
 
@@ -248,7 +248,7 @@ def add_network(
     ecosystem: Ecosystem, *, by: Any, members: Sequence[Biobank] | None = None, **values: Any
 ) -> BiobankNetwork:
     """Enters a network of biobanks."""
-    values.setdefault("order", last(BiobankNetwork.objects.filter(ecosystem=ecosystem)) + 1)
+    values.setdefault("order", _last(BiobankNetwork.objects.filter(ecosystem=ecosystem)) + 1)
     return _network(BiobankNetwork(ecosystem=ecosystem), values, members)
 
 
@@ -269,16 +269,16 @@ def edit_network(
 def _network(
     row: BiobankNetwork, values: dict[str, Any], members: Sequence[Biobank] | None
 ) -> BiobankNetwork:
-    put(row, values)
+    _put(row, values)
     _entry(row, {"ecosystem": row.ecosystem})
     row.countries = row.countries or ["LV"]
     for country in row.countries:
         _country(country, "countries")
-    check_codes(row, {"topics": codes.Topic})
-    clean(row)
+    _check_codes(row, {"topics": codes.Topic})
+    _clean(row)
     row.save(bump=members is not None and row.pk is not None)
-    align(NetworkMember, {"network": row}, "biobank", members)
-    forget_read(row)
+    _align(NetworkMember, {"network": row}, "biobank", members)
+    _forget_read(row)
     return row
 
 
@@ -287,7 +287,7 @@ def add_resource(
     ecosystem: Ecosystem, *, by: Any, collections: Sequence[Collection] | None = None, **values: Any
 ) -> Resource:
     """Enters a research resource: collections that are used together."""
-    values.setdefault("order", last(Resource.objects.filter(ecosystem=ecosystem)) + 1)
+    values.setdefault("order", _last(Resource.objects.filter(ecosystem=ecosystem)) + 1)
     return _resource(Resource(ecosystem=ecosystem), values, collections)
 
 
@@ -306,20 +306,20 @@ def edit_resource(
 
 
 def _resource(row: Resource, values: dict[str, Any], collections: Sequence[Collection] | None) -> Resource:
-    put(row, values)
+    _put(row, values)
     _entry(row, {"ecosystem": row.ecosystem})
-    check_codes(row, {"conditions": codes.Condition})
-    clean(row)
+    _check_codes(row, {"conditions": codes.Condition})
+    _clean(row)
     row.save(bump=collections is not None and row.pk is not None)
-    align(ResourcePart, {"resource": row}, "collection", collections)
-    forget_read(row)
+    _align(ResourcePart, {"resource": row}, "collection", collections)
+    _forget_read(row)
     return row
 
 
 @action(needs=rules.may_edit)
 def add_service(biobank: Biobank, *, by: Any, **values: Any) -> Service:
     """Enters what a biobank does for others."""
-    values.setdefault("order", last(Service.objects.filter(biobank=biobank)) + 1)
+    values.setdefault("order", _last(Service.objects.filter(biobank=biobank)) + 1)
     return _service(Service(biobank=biobank), values)
 
 
@@ -331,9 +331,9 @@ def edit_service(service: Service, *, by: Any, seen: int | None = None, **values
 
 
 def _service(row: Service, values: dict[str, Any]) -> Service:
-    put(row, values)
+    _put(row, values)
     _entry(row, {"biobank": row.biobank})
-    clean(row)
+    _clean(row)
     row.save()
     return row
 
@@ -352,7 +352,7 @@ def edit_quality(quality: QualityMark, *, by: Any, seen: int | None = None, **va
     """Changes what is claimed; what changed is no longer verified."""
     locking.check(quality, seen)
     before = quality.snapshot()
-    put(quality, values)
+    _put(quality, values)
     if quality.snapshot() != before:
         quality.verified_on, quality.verified_by, quality.finding, quality.upheld = None, "", "", False
     return _quality(quality, {})
@@ -383,7 +383,7 @@ def verify_quality(
 
 
 def _quality(row: QualityMark, values: dict[str, Any]) -> QualityMark:
-    put(
+    _put(
         row,
         values,
         frozenset({"id", "revision", "biobank", "verified_on", "verified_by", "finding", "upheld"}),
@@ -401,7 +401,7 @@ def _quality(row: QualityMark, values: dict[str, Any]) -> QualityMark:
     )
     if same.exclude(pk=row.pk).exists():
         raise Invalid(_("This standard is noted already; change that entry."), field="standard")
-    clean(row)
+    _clean(row)
     row.save()
     return row
 
@@ -429,8 +429,8 @@ def confirm_description(entry: Biobank, *, by: Any, on: date | None = None) -> B
 def _entry(row: Any, within: dict[str, Any]) -> None:
     """What every entry of the directory is checked for."""
     row.website = website(row.website)
-    check_texts(row)
-    check_code(row, within)
+    _check_texts(row)
+    _check_code(row, within)
 
 
 def _country(code: str, field: str) -> None:

@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from talka.biobanks import rules
-from talka.biobanks.actions._keeping import check_codes, clean, put
+from talka.biobanks.actions._keeping import _check_codes, _clean, _put
 from talka.biobanks.models import Batch, Collection, DataNode, Figure, FigureKind, NodeState, Receipt, Role
 from talka.biobanks.wire import signing
 from talka.core import locking
@@ -39,7 +39,7 @@ def edit_node(node: DataNode, *, by: Any, seen: int | None = None, **values: Any
     """Changes a node. With another key or record it is another node to us: its state is not known until it is seen."""
     locking.check(node, seen)
     before = node.address, node.public_key, node.log_name
-    put(node, values, frozenset({"id", "revision", "ecosystem"}) | SEEN)
+    _put(node, values, frozenset({"id", "revision", "ecosystem"}) | SEEN)
     if (node.address, node.public_key, node.log_name) != before:
         node.state, node.why, node.seen_at, node.checked_at = NodeState.UNSEEN, "", None, None
     return _node(node, {})
@@ -247,7 +247,7 @@ def _once(row: Receipt) -> None:
 
 
 def _node(row: DataNode, values: Mapping[str, Any]) -> DataNode:
-    put(row, values, frozenset({"id", "revision", "ecosystem"}) | SEEN)
+    _put(row, values, frozenset({"id", "revision", "ecosystem"}) | SEEN)
     row.public_key = row.public_key.casefold()
     if not re.fullmatch(r"[0-9a-f]{64}", row.public_key):
         raise Invalid(
@@ -259,7 +259,7 @@ def _node(row: DataNode, values: Mapping[str, Any]) -> DataNode:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise Invalid(_("Only a node on this machine is asked without TLS: write https."), field="address")
     row.address = row.address.rstrip("/")
-    check_codes(row, {"roles": Role})
+    _check_codes(row, {"roles": Role})
     if Role.FEED in row.roles and not row.log_name:
         raise Invalid(
             _("To follow the feed the name of its record is needed: the node prints it."), field="log_name"
@@ -273,6 +273,6 @@ def _node(row: DataNode, values: Mapping[str, Any]) -> DataNode:
         taken = DataNode.objects.filter(**{name: value}).exclude(pk=row.pk).first() if value else None
         if taken is not None:
             raise Invalid(message % {"text": value, "name": taken}, field=name)
-    clean(row)
+    _clean(row)
     row.save()
     return row
