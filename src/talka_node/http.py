@@ -74,7 +74,7 @@ class Service:
                 Route("/attrition", self.attrition, methods=["POST"]),
                 *feedroute.routes(node, self.gate),
                 Mount("/beacon", beacon.application(NodeSource(node, self.clearing), settings)),
-                *fhir.routes(node),
+                *fhir.routes(node, fhir.Visas(node, self.clearing)),
                 dcat.route(node),
             ],
             exception_handlers={

@@ -10,5 +10,6 @@ from __future__ import annotations
 from talka_node.fhir.access import Access, Grant, Holders
 from talka_node.fhir.edge import application, routes
 from talka_node.fhir.faults import Fault
+from talka_node.fhir.visas import Visas
 
-__all__ = ["Access", "Fault", "Grant", "Holders", "application", "routes"]
+__all__ = ["Access", "Fault", "Grant", "Holders", "Visas", "application", "routes"]

@@ -18,6 +18,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -36,7 +37,9 @@ class Grant:
 
     `collections`: the dataset; None is all that the node has. `columns`: elements as "Patient.birthDate", or
     "Patient.*"; a type of which nothing is named may not be read. `donors`: which of the dataset's donors the permit
-    is about, by their numbers. `secret`: makes the ids, at least 16 bytes; two grants of one project may share it.
+    is about, by their numbers. `biobanks`, `diagnoses` (ICD-10, with what is below): only these; empty: any. `recent`:
+    nothing of before that day, or without a day. `observed`: which tables Observations are of. `secret`: makes the ids,
+    at least 16 bytes; two grants of one project may share it.
     """
 
     who: str
@@ -45,6 +48,10 @@ class Grant:
     collections: frozenset[str] | None = None
     columns: frozenset[str] = frozenset({ALL})
     donors: Callable[[int], bool] | None = None
+    biobanks: frozenset[str] = frozenset()
+    diagnoses: frozenset[str] = frozenset()
+    recent: date | None = None
+    observed: frozenset[str] = frozenset({"measurements", "diagnoses"})
 
     def elements(self, kind: str) -> frozenset[str] | None:
         """The elements of this type that may be seen; None: all of them. Empty: the type may not be read."""

@@ -24,6 +24,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from talka_keys.suite import BadProof
 from talka_node import dcat
 from talka_node.codes.units import Kept
 from talka_node.fhir import capability, search
@@ -32,11 +33,12 @@ from talka_node.fhir.faults import Fault, Issue, outcome
 from talka_node.fhir.profiles import Resource
 from talka_node.fhir.shelf import KINDS, OF_PERSONS, Shelf
 from talka_node.fhir.transaction import Change, Desk, body_of, changes_of, unconsented
-from talka_node.importers import LocalResolver, Resolver
+from talka_node.importers import Resolver
 from talka_node.importers.batch import Job, Settings
 from talka_node.importers.manifest import CODE_LIKE
 from talka_node.importers.people import _key
 from talka_node.node import Node
+from talka_node.pseudonyms.client import Refused as KeysRefused
 from talka_node.store import Busy, Store, StoreError
 
 LONGEST = 32 << 20  # bytes of what is sent; more is for `talka-node import`
@@ -126,8 +128,7 @@ class Edge:
             return self._codes.safe(text)
 
     def _resolver(self) -> Resolver:
-        made = getattr(self.node, "resolver", None)
-        return made() if callable(made) else LocalResolver(self.node.path / "keys")
+        return self.node.identity.resolver(self.node._highest() + 1)
 
     def _made(self, store: Store, grant: Grant | None = None) -> Shelf:
         # Who turned out to be one person is one for consents before the rows are read as one's.
@@ -371,10 +372,13 @@ class Edge:
                 raise Fault(503, "lock-error", f"{why}; nothing was taken, send it again then") from None
             except StoreError as why:
                 raise Fault(507, "no-store", str(why)) from None
+            except (OSError, KeysRefused, BadProof) as why:
+                raise Fault(
+                    503, "transient", f"broken off ({why}); nothing was taken, send it again later"
+                ) from None
         if manifest:
-            settle = getattr(getattr(self.node, "identity", None), "donor_of", None)
-            if settle is not None:
-                self.node.log.settle(settle)
+            # What the hub said of these persons before they were known here counts before their facts do.
+            self.node.log.settle(self.node.identity.donor_of)
             self._behind.set()
             if self._took < QUICK:
                 self._follow()

@@ -23,6 +23,7 @@ import orjson
 
 from talka_node import consent
 from talka_node.catalogue import Catalogue
+from talka_node.codes import icd10
 from talka_node.consent.history import Kind
 from talka_node.consent.log import Log
 from talka_node.dcat import Description
@@ -39,6 +40,9 @@ ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 OF_PERSONS = tuple(resources.BUILDERS)
 STATIC = ("Organization", "Group")
 KINDS = (*OF_PERSONS, "Consent", *STATIC)
+DATED = {
+    "Specimen": "collected", "Condition": "on", "Observation": "on", "Procedure": "on", "MedicationStatement": "on",
+}  # fmt: skip
 STEP = 1000  # sources looked up at once
 
 _HASHED = "translate(left(sha256({0}), 40), '0123456789', 'ghijklmnop')"
@@ -145,12 +149,23 @@ class Shelf:
 
     def _permit(self, link: duckdb.DuckDBPyConnection, grant: Grant) -> None:
         """Who may be seen: consented at a biobank for the purpose today, of the dataset, and of the permit."""
-        basis = consent.basis(self.log.state, grant.purpose, self.day)
+        self._basis = basis = consent.basis(self.log.state, grant.purpose, self.day)
         pairs = [
             (donor, biobank)
             for donor, biobank, _ in self.log.state.pairs()
-            if basis.permits(donor, biobank) and (grant.donors is None or grant.donors(donor))
+            if basis.permits(donor, biobank)
+            and (grant.donors is None or grant.donors(donor))
+            and (not grant.biobanks or biobank in grant.biobanks)
         ]
+        self._pairs: dict[int, list[str]] = {}
+        for donor, biobank in pairs:
+            self._pairs.setdefault(donor, []).append(biobank)
+        coded = link.execute(
+            "SELECT DISTINCT code FROM f_Condition UNION SELECT DISTINCT diagnosis FROM f_Observation"
+            " WHERE diagnosis IS NOT NULL"
+        ).fetchall()
+        codes = [code for (code,) in coded if _within_any(code, grant.diagnoses)]
+        link.execute("CREATE TABLE shown AS SELECT unnest(?::VARCHAR[]) AS code", [codes])
         link.execute("CREATE TABLE permitted (donor INTEGER, biobank VARCHAR)")
         link.execute(
             "INSERT INTO permitted SELECT unnest(?::INTEGER[]), unnest(?::VARCHAR[])",
@@ -169,9 +184,27 @@ class Shelf:
     def _within(self, kind: str) -> str:
         if self.grant is None:
             return ""
+        parts = ["donor IN (SELECT donor FROM seen)"]
         if kind == "Specimen":
-            return " WHERE source IN (SELECT source FROM seen_specimens)"
-        return " WHERE donor IN (SELECT donor FROM seen)"
+            parts = ["source IN (SELECT source FROM seen_specimens)"]
+        elif kind == "Condition":
+            parts.append("code IN (SELECT code FROM shown)")
+        elif kind == "Observation":
+            parts.append("(diagnosis IS NULL OR diagnosis IN (SELECT code FROM shown))")
+            if "measurements" not in self.grant.observed:
+                parts.append("diagnosis IS NOT NULL")
+            if "diagnoses" not in self.grant.observed:
+                parts.append("diagnosis IS NULL")
+        if self.grant.recent is not None and kind in DATED:
+            parts.append(f"\"{DATED[kind]}\" >= DATE '{self.grant.recent.isoformat()}'")
+        return " WHERE " + " AND ".join(parts)
+
+    def _still(self, row: Mapping[str, Any]) -> bool:
+        """Whether consent is what it was when this reading began: who takes it back meanwhile is told of no more."""
+        if self.grant is None:
+            return True
+        biobanks = [row["biobank"]] if "biobank" in row else self._pairs.get(row["donor"], [])
+        return any(self._basis.permits(row["donor"], biobank) for biobank in biobanks)
 
     # --- ids ------------------------------------------------------------------------------------------------
 
@@ -283,7 +316,7 @@ class Shelf:
         subjects = self._subjects({row["donor"] for each in rows.values() for row in each})
         found = []
         for source in sources:
-            if not (mine := rows.get(source)):
+            if not (mine := rows.get(source)) or not self._still(mine[0]):
                 continue
             version = max(row["segment"] for row in mine)
             doc = docs.get(source)
@@ -337,7 +370,9 @@ class Shelf:
         if wanted is None:
             return told
         # What a resource cannot be without stays, empty of anything else.
-        whole = wanted | {"resourceType", "id", "subject", "individual", "status"}
+        whole = wanted | {"resourceType", "id", "subject", "individual"}
+        if kind != "Specimen":  # whose status tells whether anything is left of it
+            whole |= {"status"}
         kept = {name: value for name, value in told.items() if name in whole}
         if len(kept) < len(told):
             kept["meta"] = {"tag": [{"system": SUBSETTED, "code": "SUBSETTED"}]}
@@ -576,6 +611,13 @@ def where_identifier(kind: str, value: str) -> Where:
         f" OR (ends_with(source, ?) AND source NOT IN (SELECT source FROM docs WHERE kind = '{kind}')))",
         (value, value, f"{kind}/{value}"),
     )
+
+
+def _within_any(code: str, allowed: frozenset[str]) -> bool:
+    try:
+        return not allowed or any(icd10.within(code, each) for each in allowed)
+    except ValueError:
+        return False
 
 
 def _slug(code: str) -> str:

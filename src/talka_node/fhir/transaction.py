@@ -242,10 +242,10 @@ class _Plan:
         self.desk, self.writer, self.shelf, self.changes = desk, writer, shelf, changes
         self.store = desk.store
         self.at = datetime.now(UTC).replace(microsecond=0)
-        self.place = (
-            self.store.path / "pending" / f"transaction-{secrets.token_hex(8).translate(LETTERS)}.json"
-        )
-        self.place.parent.mkdir(exist_ok=True)
+        # A folder, as other imports have; it goes when this is done, or after a week if it never is.
+        self.folder = self.store.path / "pending" / f"fhir-{secrets.token_hex(8).translate(LETTERS)}"
+        self.folder.mkdir(parents=True)
+        self.place = self.folder / "transaction.fhir"
         self.place.touch()
         biobanks = self.shelf.catalogue.biobanks
         settings = Settings(
@@ -283,7 +283,7 @@ class _Plan:
             return self._import()
         finally:
             self.work.link.close()
-            self.place.unlink(missing_ok=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             shutil.rmtree(self.work.pending, ignore_errors=True)
 
     def _importer(self, _job: Job, _place: Path, _offset: int, _line: int) -> Iterator[Batch]:
