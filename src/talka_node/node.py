@@ -13,13 +13,15 @@ is returned before the journal's entry is on disk. One process has a node open a
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import secrets
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b, sha256
@@ -41,6 +43,7 @@ from talka_node.consent.feed import Feed
 from talka_node.consent.history import Event, Kind
 from talka_node.consent.log import Entry, InUse, Log
 from talka_node.disclosure import Admitted, Policy, Refused, Region, Released, Standing, Trace
+from talka_node.engines import Engine
 from talka_node.engines.bitmap import Bitmap
 from talka_node.engines.bitmap import Damaged as IndexDamaged
 from talka_node.hub import Hub
@@ -50,7 +53,7 @@ from talka_node.importers.manifest import signing_key
 from talka_node.journal import Journal
 from talka_node.permits import NotAPermit, Permits
 from talka_node.pseudonyms import changes
-from talka_node.store import Store
+from talka_node.store import Store, StoreError
 from talka_query import check, wire
 from talka_query.check import Problem
 from talka_query.nodes import AskerKind, Purpose, Question, Use
@@ -111,6 +114,9 @@ class Answer:
 
 
 Outcome = TypeVar("Outcome")
+
+# An engine, and which state of the facts it is of.
+Indexed = tuple[Engine, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +254,17 @@ class Node:
                 found = self._index = self._index or self._open_index()
         return found
 
+    @contextmanager
+    def on_spark(self, master: str) -> Iterator[Indexed]:
+        """The facts on a cluster of Spark, as in spark://host:7077, to `ask` there. StoreError if that cannot be."""
+        try:
+            spark = importlib.import_module("talka_node.engines.spark")
+        except ImportError as missing:
+            raise StoreError(f"Spark: {missing}") from missing
+        store = Store(self.path)
+        with spark.engine(master, store, self.path / "index") as engine:
+            yield engine, store.state.generation
+
     def refresh(self) -> bool:
         """Look whether the facts have changed; whether they have. Questions are answered from the old ones until the
         new index is there."""
@@ -273,6 +290,9 @@ class Node:
         for other in (self.path / "index").glob("*.index"):
             if other != place:
                 other.unlink()
+        for rows in (self.path / "index").glob("*.spark"):
+            if rows.stem != place.stem:
+                shutil.rmtree(rows)  # it holds what may have been erased
         # What was built holds all its arrays in memory; what is opened is mapped.
         return Bitmap.open(place, self.log.state), generation
 
@@ -283,7 +303,9 @@ class Node:
 
     # --- questions ----------------------------------------------------------------------------------------
 
-    def ask(self, question: Question, *, standing: Standing = Standing.OPEN) -> Answer | Refused:
+    def ask(
+        self, question: Question, *, standing: Standing = Standing.OPEN, over: Indexed | None = None
+    ) -> Answer | Refused:
         """What may be told of a question, or why nothing is.
 
         A permit that the question names is judged here if the node holds it. `standing`: PERMIT if the caller is
@@ -291,15 +313,17 @@ class Node:
 
         NotUnderstood for a question that the node cannot read: such a one is not kept anywhere.
         """
-        return self.begin(question, standing=standing).told()
+        return self.begin(question, standing=standing, over=over).told()
 
-    def begin(self, question: Question, *, standing: Standing = Standing.OPEN) -> Pending[Answer]:
+    def begin(
+        self, question: Question, *, standing: Standing = Standing.OPEN, over: Indexed | None = None
+    ) -> Pending[Answer]:
         """As `ask`, but for the waiting: what may be told once the journal has it."""
         asked, day, admitted, grounds = self._admit(question, standing, steps=False)
         if isinstance(admitted, Refused):
             return self._refusal(asked, admitted)
         basis = consent.basis(self.log.state, question.purpose, day, grounds)
-        engine, facts = self._indexed()
+        engine, facts = over or self._indexed()
         exact = engine.answer(admitted.question, basis)
         behind = disclosure.beside(admitted.question)
         donors = engine.answer(behind, basis) if behind is not None else None
@@ -311,14 +335,15 @@ class Node:
         )
 
     def attrition(
-        self, question: Question, *, standing: Standing = Standing.OPEN
+        self, question: Question, *, standing: Standing = Standing.OPEN, over: Indexed | None = None
     ) -> list[int | None] | Refused:
         """What may be told of how many are left after each criterion; None where nothing is. See `ask`."""
         asked, day, admitted, grounds = self._admit(question, standing, steps=True)
         if isinstance(admitted, Refused):
             return self._refusal(asked, admitted).told()
         basis = consent.basis(self.log.state, question.purpose, day, grounds)
-        exact = self.engine().attrition(admitted.question, basis)
+        engine, _ = over or self._indexed()
+        exact = engine.attrition(admitted.question, basis)
         steps = disclosure.release_steps(admitted, exact, self.policy, self._noise)
         return Pending(self._journalled(asked, admitted, {"steps": steps}), lambda _: steps).told()
 
