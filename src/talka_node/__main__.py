@@ -294,26 +294,37 @@ def _lines(told: Told, indent: str) -> None:
 
 
 class Bar:
-    """A line on a terminal that says how far something is; nothing where nobody watches."""
+    """A line on a terminal that says how far something is; elsewhere a line of JSON every few seconds."""
+
+    EVERY = 5.0  # seconds; what takes less says nothing
 
     def __init__(self) -> None:
         self.shown = sys.stderr.isatty()
-        self.last = 0.0
+        self.last = 0.0 if self.shown else time.monotonic()
 
     def show(self, share: float, rate: float, left: float | None, what: str) -> None:
         now = time.monotonic()
-        if not self.shown or (now - self.last < 0.1 and share < 1):
+        if now - self.last < (0.1 if self.shown else self.EVERY) and not (self.shown and share >= 1):
             return
         self.last = now
+        if not self.shown:
+            told = {
+                "share": round(share, 4),
+                f"{what}_per_second": round(rate),
+                "seconds_left": left and round(left),
+            }
+            sys.stderr.write(json.dumps(told) + "\n")
+            sys.stderr.flush()
+            return
         width = 24
         full = min(width, int(share * width))
         time_left = "" if left is None else f", {_duration(left)} left"
-        told = f"[{'#' * full}{'.' * (width - full)}] {share:4.0%}  {rate:,.0f} {what}/s{time_left}"
-        sys.stderr.write(f"\r\x1b[K{told}")
+        line = f"[{'#' * full}{'.' * (width - full)}] {share:4.0%}  {rate:,.0f} {what}/s{time_left}"
+        sys.stderr.write(f"\r\x1b[K{line}")
         sys.stderr.flush()
 
     def clear(self) -> None:
-        if self.last:
+        if self.shown and self.last:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
             self.last = 0.0

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from talka_node.__main__ import Bar
 from talka_node.consent.decision import Standing
 from talka_node.consent.state import State
 from talka_node.importers import Manifest, NotKnown, Progress, feed, import_files, quarantine
@@ -155,6 +157,28 @@ def test_progress_tells_rate_and_time_left(node: Path) -> None:
     put(node, patient(), condition(), progress=seen.append)
     assert (seen[-1].bytes, seen[-1].lines, seen[-1].left) == (seen[-1].of, 2, 0.0)
     assert seen[-1].of == (node.parent / "all.ndjson").stat().st_size and seen[-1].rate > 0
+
+
+def test_who_has_no_terminal_is_told_in_json_every_few_seconds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bar = Bar()
+    for second, left in ((1, None), (4, 9.0), (5, 8.4), (6, 7.0), (11, 0.0), (12, 0.0)):
+        now[0] = 100.0 + second
+        bar.show(second / 12, 1234.5, left, "lines")
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        {"share": round(5 / 12, 4), "lines_per_second": 1234, "seconds_left": 8},
+        {"share": round(11 / 12, 4), "lines_per_second": 1234, "seconds_left": 0},
+    ]
+    bar.shown, now[0] = True, 111.05
+    bar.show(0.5, 1234.5, 125.0, "lines")
+    assert capsys.readouterr().err == ""  # not ten times a second
+    now[0] += 1
+    bar.show(0.5, 1234.5, 125.0, "lines")
+    assert capsys.readouterr().err == "\r\x1b[K[############............]  50%  1,234 lines/s, 2 min 5 s left"
 
 
 def test_a_line_without_end_is_refused_without_reading_it(node: Path) -> None:
