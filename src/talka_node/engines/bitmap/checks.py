@@ -149,23 +149,18 @@ class RowsOfFacts(Check):
         self._fits: Mask | None = None
 
     def words(self) -> Words | None:
-        pattern, facts, index = self._pattern, self._facts, self.index
-        if not kernels.compiled():
-            return None
-        pairs = [facts.pairs(span) for span in self._spans]
+        pattern, facts = self._pattern, self._facts
         days = ends_of(pattern.window, facts.group_on.dtype)
-        found = np.zeros(index.words, np.uint64)
-        for pair in pairs:
+        found = np.zeros(self.index.words, np.uint64)
+        for pair in [facts.pairs(span) for span in self._spans]:
             if pair is None:
                 return None
             donors, starts = facts.pair_donors(pair), facts.group_starts[pair[0] : pair[1] + 1]
             if pattern.age == ANY_AGE:
-                if not kernels.scan(donors, starts, facts.group_on, (0, 0), days, found):
-                    return None
+                kernels.scan(donors, starts, facts.group_on, (0, 0), days, found)
                 continue
             for low, high in self._of_births(donors):
-                if not self._aged(donors[low:high], starts[low : high + 1], days, found):
-                    return None
+                self._aged(donors[low:high], starts[low : high + 1], days, found)
         return found
 
     def _of_births(self, donors: Array) -> list[Span]:
@@ -181,16 +176,18 @@ class RowsOfFacts(Check):
         ends = donors.searchsorted(np.array(ranges, donors.dtype).reshape(-1, 2))
         return [(int(low), int(high)) for low, high in ends]
 
-    def _aged(self, donors: Array, starts: Array, days: Span, found: Words) -> bool:
-        """Set in `found` who has a row of that age between those days. False: it takes compiled loops."""
-        index, facts, ages = self.index, self._facts, self._pattern.age
-        doubt = kernels.aged(donors, starts, facts.group_on, index.born, NO_DATE, days, *lived(ages), found)
+    def _aged(self, donors: Array, starts: Array, days: Span, found: Words) -> None:
+        """Set in `found` who has a row of that age between those days."""
+        index, on, ages = self.index, self._facts.group_on, self._pattern.age
+        doubt = kernels.aged(donors, starts, on, index.born, NO_DATE, days, *lived(ages), found)
         if doubt is None:
-            return False
-        who = donors[doubt[0]]
-        who = who[index.of_age(who, wide(facts.group_on[doubt[1]]), ages.low, ages.high)].astype(np.uint32)
-        np.bitwise_or.at(found, who >> 6, np.uint64(1) << (who & 63).astype(np.uint64))
-        return True
+            on = on[int(starts[0]) : int(starts[-1])]
+            rows = np.flatnonzero((on >= days[0]) & (on <= days[1]))
+            who, on = np.repeat(donors, np.diff(starts))[rows], on[rows]
+        else:
+            who, on = donors[doubt[0]], on[doubt[1]]
+        if len(who):
+            kernels.put(who[index.of_age(who, wide(on), ages.low, ages.high)], found)
 
     def _flags(self) -> Mask:
         if self._fits is None:
@@ -312,8 +309,8 @@ class Measured(Check):
         donors, starts = measurements.pairs(self._code)
         found = np.zeros(self.index.words, np.uint64)
         values, days = self._ends()
-        done = kernels.scan(donors, starts, measurements.both, values, days, found)
-        return found if done else None
+        kernels.scan(donors, starts, measurements.both, values, days, found)
+        return found
 
     def _ends(self) -> tuple[Span, Span]:
         """Between what values and dates must lie, in the columns' types. Where nothing is asked, what is missing (the

@@ -277,16 +277,31 @@ def scan(
     values: tuple[int, int],
     days: tuple[int, int],
     out: Words,
-) -> bool:
-    """Set in `out` every donor with a row between: the rows of donor[i] are those from starts[i] to starts[i + 1], each
-    a date, or a value and a date. False: nothing compiled, or not for these types."""
-    if _native is None or not _types(donor, np.int32, starts, np.int32, rows, np.int16):
-        return False
-    least, most = -(2**15), 2**15 - 1
-    if all(low <= high and low <= most and high >= least for low, high in (values, days)):
+) -> None:
+    """Set in `out` every donor with a row between: the rows of donor[i] are those from starts[i] to starts[i + 1] (at
+    least one), each a date, or a value and a date."""
+    least, most = np.iinfo(rows.dtype).min, np.iinfo(rows.dtype).max
+    if not len(donor) or not all(
+        low <= high and low <= most and high >= least for low, high in (values, days)
+    ):
+        return
+    if _native is not None and _types(donor, np.int32, starts, np.int32, rows, np.int16):
         values, days = ((max(low, least), min(high, most)) for low, high in (values, days))
         _native.scan(donor, starts, rows, values, days, out)
-    return True
+        return
+    part = rows[int(starts[0]) : int(starts[-1])]
+    on = part[:, 1] if part.ndim == 2 else part
+    fits = (on >= days[0]) & (on <= days[1])
+    if part.ndim == 2:
+        fits &= (part[:, 0] >= values[0]) & (part[:, 0] <= values[1])
+    put(donor[np.logical_or.reduceat(fits, starts[:-1] - starts[0])], out)
+
+
+def put(ids: Array, out: Words) -> None:
+    """Set these bits."""
+    flags = np.zeros(len(out) * 64, np.bool_)
+    flags[ids] = True
+    out |= np.packbits(flags, bitorder="little").view(np.uint64)
 
 
 def aged(
@@ -301,7 +316,8 @@ def aged(
     out: Words,
 ) -> tuple[Array, Array] | None:
     """As `scan`, of rows whose date lies between, and their days since birth in sure[0] <= days < sure[1]. Given back
-    are the rows that lie in `may` instead, each with its place in `donor`, of who has no sure one."""
+    are the rows that lie in `may` instead, each with its place in `donor`, of who has no sure one. None: nothing
+    compiled, or not for these types."""
     if _native is None or not _types(donor, np.int32, starts, np.int32, on, np.int16, born, np.int32):
         return None
     return _native.aged(donor, starts, on, born, unborn, days, sure, may, out)

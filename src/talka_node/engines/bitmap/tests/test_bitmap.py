@@ -241,8 +241,8 @@ def test_loops_over_rows_agree(loops: str) -> None:
             out = np.zeros(11, np.uint64)
             ends = (0, 0) if values is None else (low, high)
             rows = on if values is None else np.stack((values, on), 1)
-            if kernels.scan(donors, starts, rows, ends, (since, until), out):
-                assert kernels.ids(out).tolist() == donors[kernels.any_of(fits, count)].tolist()
+            kernels.scan(donors, starts, rows, ends, (since, until), out)
+            assert kernels.ids(out).tolist() == donors[kernels.any_of(fits, count)].tolist()
         sure, may = (7_000, 9_000), (6_996, 9_004)
         out = np.zeros(11, np.uint64)
         doubt = kernels.aged(donors, starts, on, born, NO_DATE, (since, until), sure, may, out)
@@ -564,8 +564,11 @@ def test_dates_and_values_that_fit_no_narrow_column() -> None:
         asked(Measurement("a", 1 / 3, 1 / 3)), asked(Measurement("a", 1e299)), asked(Measurement("b", 5, 5)),
         asked(Measurement("a", window=old)), asked(Specimen(aliquots=100_000)),
         asked(Within(has("I10"), has("I10"), 0, 0)), asked(Diagnosis(age=Ages(49, 49))),
+        asked(Diagnosis(window=Window(date(2060, 1, 1), date(2100, 1, 1)))),
+        asked(Diagnosis(frozenset({"I10"}), age=Ages(290, 300))),
+        asked(Within(has("I10"), Diagnosis(window=late), -1, 1)),
     )  # fmt: skip
-    assert wholes == [1, 1, 1, 1, 1, 1, 1, 1, 2, 1]
+    assert wholes == [1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
 
 
 def test_rows_are_sorted_also_where_no_single_number_holds_their_keys() -> None:
