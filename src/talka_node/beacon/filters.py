@@ -1,6 +1,10 @@
 """Filters to criteria. All of them must hold; each names a code (`ICD10:C34`), a property and a value (`age>=50`), or
 something of the node's own (`cohort:latvia-breast`). What is not known is refused with the nearest that is.
 
+All must hold; of a group one is enough, and what is excluded must not be so. A filter in a group or excluded speaks for
+itself, of the person: whether there is such a diagnosis, such a sample. Only a group of nothing but sample types, none
+of them excluded, is of the one sample that all filters about samples are about.
+
 Filters about samples speak of one and the same sample: serum, and collected since 2018. Only several sample types
 mean several samples, each of which fits all else. A diagnosis' date and age belong to the one diagnosis filtered for.
 """
@@ -15,7 +19,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from talka_node.beacon.request import BadRequest, Filter, entry_of, unknown
+from talka_node.beacon.request import BadRequest, Filter, Group, Similarity, entry_of, unknown
 from talka_node.beacon.source import Cohort, Dataset, Entry, Vocabulary
 from talka_node.codes import atc, icd10, samples, units
 from talka_query import nodes
@@ -49,22 +53,32 @@ PROPERTIES = {
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`of`: criteria about the individual. `samples`: patterns of samples, at least one of each wanted. `zygosity`: of
-    the variant that the request's parameters name."""
+    the variant that the request's parameters name. `apart`: a filter about samples that is about the person, for it
+    stands in a group or is excluded."""
 
     of: tuple[Criterion, ...]
     samples: tuple[nodes.Specimen, ...]
     zygosity: Zygosity | None
+    apart: str | None = None
 
 
 def wanted(
-    filters: Iterable[Filter], vocabulary: Vocabulary, datasets: Iterable[Dataset], cohorts: Iterable[Cohort]
+    filters: Iterable[Filter | Group],
+    vocabulary: Vocabulary,
+    datasets: Iterable[Dataset],
+    cohorts: Iterable[Cohort],
 ) -> Wanted:
     """What the filters ask for together. Raises BadRequest."""
     builder = _Builder(
         vocabulary, {each.id: each for each in datasets}, {each.id: each.name for each in cohorts}
     )
     for each in filters:
-        builder.add(each)
+        if isinstance(each, Group):
+            builder.group(each)
+        elif each.excluded:
+            builder.of.append(builder.alone(each))
+        else:
+            builder.add(each)
     return builder.wanted()
 
 
@@ -83,9 +97,45 @@ class _Builder:
     sample: dict[str, frozenset[str]] = field(default_factory=dict)
     aliquots: int = 0
     zygosity: Zygosity | None = None
+    apart: str | None = None
+
+    def group(self, asked: Group) -> None:
+        """One of them is enough."""
+        if any(each.excluded for each in asked.of) or not all(map(_is_type, asked.of)):
+            self.of.append(nodes.Any(tuple(map(self.alone, asked.of))))
+            return
+        types: frozenset[str] = frozenset()
+        for each in asked.of:
+            one = self.fresh()
+            one.add(each)
+            types |= one.types[0]
+        self._types(types)
+
+    def alone(self, asked: Filter) -> Criterion:
+        """What one filter says by itself, of the person; its opposite, if it is excluded."""
+        one = self.fresh()
+        one.add(replace(asked, excluded=False))
+        said = one.wanted()
+        if said.zygosity is not None:
+            raise BadRequest(
+                f"filter {asked.id}: it belongs to the variant, so it stands in no group and is not excluded"
+            )
+        if said.samples:
+            self.apart = asked.id
+        parts = (*said.of, *said.samples)
+        fits = parts[0] if len(parts) == 1 else nodes.All(parts)
+        return nodes.Not(fits) if asked.excluded else fits
+
+    def fresh(self) -> _Builder:
+        return _Builder(self.vocabulary, self.datasets, self.cohorts)
 
     def add(self, asked: Filter) -> None:
         prefix, colon, code = asked.id.partition(":")
+        known = _ALIASES.get(prefix.upper().replace("-", ""))
+        if asked.similarity is not Similarity.EXACT and known not in ("ICD10", "ATC"):
+            raise BadRequest(
+                f"filter {asked.id}: only exact is known as its similarity; ICD10 and ATC have others"
+            )
         if asked.id in PROPERTIES:
             self._scoped(asked, PROPERTIES[asked.id][1])
             if asked.operator is None:
@@ -129,13 +179,18 @@ class _Builder:
         match prefix:
             case "ICD10":
                 wanted = _icd10(code)
+                if asked.similarity is not Similarity.EXACT:
+                    wanted = _similar(asked, prefix, wanted)
                 if not asked.descendants and not icd10.is_code(wanted):
                     raise BadRequest(
                         f"filter {asked.id}: a chapter or range is never coded itself, only what is below"
                     )
                 self.diagnoses.append(nodes.Diagnosis(frozenset({wanted}), asked.descendants))
             case "ATC":
-                self.of.append(nodes.Medication(frozenset({_atc(code)}), asked.descendants))
+                medicine = _atc(code)
+                if asked.similarity is not Similarity.EXACT:
+                    medicine = _similar(asked, prefix, medicine)
+                self.of.append(nodes.Medication(frozenset({medicine}), asked.descendants))
             case "NCIT":
                 if term not in SEXES:
                     raise BadRequest("filter: " + unknown("term", term, SEXES))
@@ -272,7 +327,7 @@ class _Builder:
         if self.regions is not None:
             of.append(nodes.LivesIn(self.regions))
         of += [*self._diagnoses(), *self.of]
-        return Wanted(tuple(of), self._samples(), self.zygosity)
+        return Wanted(tuple(of), self._samples(), self.zygosity, self.apart)
 
     def _diagnoses(self) -> list[nodes.Diagnosis]:
         about = [
@@ -328,6 +383,32 @@ def _icd10(code: str) -> str:
             f"filter ICD10:{code[:40]}: a category, subcategory, range or chapter is right, such as C34, C34.1, "
             f"C00-C97 or II{hint}"
         ) from None
+
+
+def _similar(asked: Filter, prefix: str, code: str) -> str:
+    """The term below which lies whatever is so similar. ICD-10: high is its category, medium its block, low its
+    chapter; ATC: one, two, three levels up. A term that lies no lower than that is as it is."""
+    if not asked.descendants:
+        raise BadRequest(
+            f"filter {asked.id}: what is similar lies below a common term, so descendants are needed"
+        )
+    far = list(Similarity).index(asked.similarity)
+    if prefix == "ATC":
+        above = [code, *atc.above(code)]
+        return above[min(far, len(above) - 1)]
+    if not icd10.is_code(code):
+        return code
+    category = code[:3]
+    block = next((each for each in icd10.above(category) if "-" in each), category)
+    return (code, category, block, icd10.chapter_of(code) or block)[far]
+
+
+def _is_type(asked: Filter) -> bool:
+    prefix = asked.id.partition(":")[0].upper().replace("-", "")
+    return (asked.id == "sampleType" and asked.operator is not None) or _ALIASES.get(prefix) in (
+        "MIABIS",
+        "SNOMED",
+    )
 
 
 def _atc(code: str) -> str:

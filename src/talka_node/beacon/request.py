@@ -46,18 +46,39 @@ class Include(StrEnum):
 OPERATORS = ("=", "<", ">", "!", "<=", ">=")
 
 
+class Similarity(StrEnum):
+    """How like a term a record's may be: of ICD-10 the same category, block, chapter; of ATC so many levels up."""
+
+    EXACT = "exact"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter as asked; `operator` and `value` of alphanumeric ones only."""
+    """A filter as asked; `operator` and `value` of alphanumeric ones only. `excluded`: who fits it is not meant."""
 
     id: str
     operator: str | None = None
     value: str = ""
     descendants: bool = True
     scope: str | None = None
+    similarity: Similarity = Similarity.EXACT
+    excluded: bool = False
 
     def __str__(self) -> str:
-        return f"{self.id}{self.operator or ''}{self.value}"
+        return f"{'!' * self.excluded}{self.id}{self.operator or ''}{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Filters of which one is enough."""
+
+    of: tuple[Filter, ...]
+
+    def __str__(self) -> str:
+        return "|".join(map(str, self.of))
 
 
 VARIANT_PARAMETERS = (
@@ -77,7 +98,7 @@ GET = (
 class Request:
     """`granularity` is None where not asked for. `parameters`: of variants, as given, by name."""
 
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter | Group, ...] = ()
     parameters: tuple[tuple[str, Any], ...] = ()
     granularity: Granularity | None = None
     include: Include = Include.HIT
@@ -125,7 +146,7 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> Request:
         if name in parameters:
             parameters[name] = parameters[name].split(",")
     return _request(
-        filters=[_short(text) for text in given.get("filters", "").split(",") if text.strip()],
+        filters=[_shorts(text) for text in given.get("filters", "").split(",") if text.strip()],
         parameters=parameters,
         granularity=given.get("requestedGranularity"),
         include=given.get("includeResultsetResponses"),
@@ -162,7 +183,7 @@ def from_body(raw: bytes) -> Request:
     if not isinstance(schemas, list):
         raise BadRequest("meta.requestedSchemas: a list is right")
     return _request(
-        filters=[_filter(each, f"query.filters[{index}]") for index, each in enumerate(filters)],
+        filters=[_filters(each, f"query.filters[{index}]") for index, each in enumerate(filters)],
         parameters=_parameters(query.get("requestParameters", {})),
         granularity=query.get("requestedGranularity"),
         include=query.get("includeResultsetResponses"),
@@ -199,7 +220,7 @@ def _object(value: Any, place: str, known: tuple[str, ...]) -> Mapping[str, Any]
 
 
 def _request(
-    filters: list[Filter],
+    filters: list[Filter | Group],
     parameters: Mapping[str, Any],
     granularity: Any,
     include: Any,
@@ -208,8 +229,9 @@ def _request(
     test: Any,
     schemas: list[Any],
 ) -> Request:
-    if len(filters) > MOST_FILTERS:
-        raise BadRequest(f"{len(filters)} filters; one request takes at most {MOST_FILTERS}")
+    many = sum(len(each.of) if isinstance(each, Group) else 1 for each in filters)
+    if many > MOST_FILTERS:
+        raise BadRequest(f"{many} filters; one request takes at most {MOST_FILTERS}")
     return Request(
         tuple(filters),
         tuple((name, _whole_numbers(name, value)) for name, value in parameters.items()),
@@ -261,20 +283,45 @@ def _schema(value: Any) -> tuple[str, str]:
 _SHORT = re.compile(r"([^<>=!]+?)(<=|>=|=|<|>|!)(.+)", re.DOTALL)
 
 
+def _shorts(text: str) -> Filter | Group:
+    """A filter of a GET, or some of which one is enough, as in `ICD10:C34|ICD10:J44`."""
+    several = [_short(each) for each in text.split("|")]
+    if any(not each.id for each in several):
+        raise BadRequest("filters: between, before or after | a filter is missing")
+    return several[0] if len(several) == 1 else Group(tuple(several))
+
+
 def _short(text: str) -> Filter:
-    """A filter of a GET: an id, or an id, an operator and a value, as in `age>=50`."""
-    found = _SHORT.fullmatch(text.strip())
-    return Filter(found[1].strip(), found[2], found[3].strip()) if found else Filter(text.strip())
+    """An id, or an id, an operator and a value, as in `age>=50`; with ! before it, whom it fits are not meant."""
+    text = text.strip()
+    excluded = text.startswith("!")
+    text = text.removeprefix("!").strip()
+    found = _SHORT.fullmatch(text)
+    if found is None:
+        return Filter(text, excluded=excluded)
+    return Filter(found[1].strip(), found[2], found[3].strip(), excluded=excluded)
+
+
+def _filters(value: Any, place: str) -> Filter | Group:
+    """A filter of a POST, or a list of some of which one is enough."""
+    if not isinstance(value, list):
+        return _filter(value, place)
+    if not value:
+        raise BadRequest(f"{place}: a list in place of a filter says which ones are enough; it is empty")
+    several = tuple(_filter(each, f"{place}[{index}]") for index, each in enumerate(value))
+    return several[0] if len(several) == 1 else Group(several)
 
 
 def _filter(value: Any, place: str) -> Filter:
-    known = ("id", "operator", "value", "includeDescendantTerms", "similarity", "scope")
+    known = ("id", "operator", "value", "includeDescendantTerms", "similarity", "scope", "excluded")
     given = _object(value, place, known)
     told = given.get("id")
     if not isinstance(told, str) or not told.strip():
         raise BadRequest(f"{place}.id: text is right, such as ICD10:C34")
-    if given.get("similarity", "exact") != "exact":
-        raise BadRequest(f"{place}.similarity: only exact is known here")
+    similarity = _one_of(Similarity, given.get("similarity", "exact"), f"{place}.similarity")
+    excluded = given.get("excluded", False)
+    if not isinstance(excluded, bool):
+        raise BadRequest(f"{place}.excluded: true or false is right")
     descendants = given.get("includeDescendantTerms", True)
     if not isinstance(descendants, bool):
         raise BadRequest(f"{place}.includeDescendantTerms: true or false is right")
@@ -283,14 +330,14 @@ def _filter(value: Any, place: str) -> Filter:
         raise BadRequest(f"{place}.scope: text is right")
     operator, wanted = given.get("operator"), given.get("value")
     if operator is None and wanted is None:
-        return Filter(told.strip(), None, "", descendants, scope)
+        return Filter(told.strip(), None, "", descendants, scope, similarity, excluded)
     if (operator or "=") not in OPERATORS:
         raise BadRequest(f"{place}.operator: one of {' '.join(OPERATORS)} is right")
     if isinstance(wanted, int | float) and not isinstance(wanted, bool):
         wanted = str(wanted)
     if not isinstance(wanted, str) or not wanted.strip():
         raise BadRequest(f"{place}.value: text is right, such as P50Y")
-    return Filter(told.strip(), operator or "=", wanted.strip(), descendants, scope)
+    return Filter(told.strip(), operator or "=", wanted.strip(), descendants, scope, similarity, excluded)
 
 
 def _parameters(value: Any) -> Mapping[str, Any]:

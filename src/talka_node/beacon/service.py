@@ -320,6 +320,11 @@ class _Beacon:
             variant = replace(variant, zygosity=wanted.zygosity)
         samples = list(wanted.samples)
         if entry is Entry.BIOSAMPLE:
+            if wanted.apart is not None:
+                raise BadRequest(
+                    f"filter {wanted.apart}: in a group or excluded it is about persons, and biosamples are asked for;"
+                    " of samples, a group of their types is understood"
+                )
             if len(samples) > 1:
                 raise BadRequest("filter sampleType: one sample is of one type; ask for each type by itself")
             counted = samples[0] if samples else nodes.Specimen()

@@ -116,6 +116,18 @@ def said(path: str, **headers: str) -> tuple[int, str]:
         ("MIABIS:Serum,MIABIS:Plasma,biobank:bb1",
          [Specimen(types=codes(each), biobanks=codes("bb1")) for each in ("Serum", "Plasma")]),
         ("ageAtCollection<P18Y", [Specimen(age=Ages(None, 17))]),
+        ("ICD10:C34|ICD10:J44", [AnyOf((Diagnosis(codes("C34")), Diagnosis(codes("J44"))))]),
+        ("ICD10:C34|sex=male,ICD10:E11",
+         [Diagnosis(codes("E11")), AnyOf((Diagnosis(codes("C34")), IsSex(frozenset({Sex.MALE}))))]),
+        ("!ICD10:C34", [Not(Diagnosis(codes("C34")))]),
+        ("!cohort!lung", [Not(Not(InCohort("lung")))]),
+        ("ICD10:C34|!sampleType=Serum",
+         [AnyOf((Diagnosis(codes("C34")), Not(Specimen(types=codes("Serum")))))]),
+        ("age>=50|!age<P20Y", [AnyOf((Age(Ages(50, None)), Not(Age(Ages(None, 19)))))]),
+        ("MIABIS:Serum|sampleType=Plasma,collection=blood",
+         [Specimen(types=codes("Serum", "Plasma"), collections=codes("blood"))]),
+        ("sampleType=Serum,!sampleType=Plasma",
+         [Not(Specimen(types=codes("Plasma"))), Specimen(types=codes("Serum"))]),
     ],
 )  # fmt: skip
 def test_filters_become_criteria(filters: str, expected: list[Any]) -> None:
@@ -549,8 +561,18 @@ def test_bad_parameters(path: str, why: str) -> None:
          "query.filters[0].operator: one of = < > ! <= >= is right"),
         ({"query": {"filters": [{"id": "age", "operator": ">"}]}}, 400,
          "query.filters[0].value: text is right, such as P50Y"),
-        ({"query": {"filters": [{"id": "ICD10:C34", "similarity": "high"}]}}, 400,
-         "query.filters[0].similarity: only exact is known here"),
+        ({"query": {"filters": [{"id": "sex", "operator": "=", "value": "male", "similarity": "high"}]}}, 400,
+         "filter sex: only exact is known as its similarity; ICD10 and ATC have others"),
+        ({"query": {"filters": [{"id": "ICD10:C34", "similarity": "near"}]}}, 400,
+         "query.filters[0].similarity: one of exact, high, medium, low is right"),
+        ({"query": {"filters": [{"id": "ICD10:C34", "similarity": "low", "includeDescendantTerms": False}]}}, 400,
+         "filter ICD10:C34: what is similar lies below a common term, so descendants are needed"),
+        ({"query": {"filters": [[]]}}, 400,
+         "query.filters[0]: a list in place of a filter says which ones are enough; it is empty"),
+        ({"query": {"filters": [[{"id": "ICD10:C34"}, [{"id": "ICD10:C34"}]]]}}, 400,
+         "query.filters[0][1]: a JSON object is right"),
+        ({"query": {"filters": [{"id": "ICD10:C34", "excluded": 1}]}}, 400,
+         "query.filters[0].excluded: true or false is right"),
         ({"query": {"filters": [{"id": "ICD10:C34", "scope": "biosample"}]}}, 400,
          "filter ICD10:C34: its scope is individual"),
         ({"query": {"filters": [{"id": "ICD10:II", "includeDescendantTerms": False}]}}, 400,
@@ -596,9 +618,62 @@ def test_it_may_be_mounted_below_a_path() -> None:
     assert made.get("/beacon/individuals?filters=sex=male")[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("code", "high", "medium", "low"),
+    [
+        ("ICD10:C34.1", Diagnosis(codes("C34")), Diagnosis(codes("C30-C39")), Diagnosis(codes("II"))),
+        ("ICD10:C34", Diagnosis(codes("C34")), Diagnosis(codes("C30-C39")), Diagnosis(codes("II"))),
+        ("ICD10:C00-C97", *[Diagnosis(codes("C00-C97"))] * 3),
+        ("ATC:A10BA02", Medication(codes("A10BA")), Medication(codes("A10B")), Medication(codes("A10"))),
+        ("ATC:A10", *[Medication(codes("A"))] * 3),
+    ],
+)  # fmt: skip
+def test_similar_terms(code: str, high: Any, medium: Any, low: Any) -> None:
+    for similarity, expected in (("high", high), ("medium", medium), ("low", low)):
+        node = Node()
+        status, _ = client(node).post("/individuals", {"filters": [{"id": code, "similarity": similarity}]})
+        assert (status, node.asked[0][1].such_that) == (200, All((expected,)))
+
+
+def test_groups_and_exclusions_by_post_are_those_by_get() -> None:
+    one, other = Node(), Node()
+    filters = [
+        [{"id": "ICD10:C34"}, {"id": "ICD10:E11", "excluded": True}],
+        {"id": "sex", "operator": "=", "value": "male", "excluded": True},
+    ]
+    status, answer = client(one).post("/individuals", {"filters": filters})
+    assert (status, client(other).get("/individuals?filters=ICD10:C34|!ICD10:E11,!sex=male")[0]) == (200, 200)
+    assert one.asked == other.asked
+    assert answer["meta"]["receivedRequestSummary"]["filters"] == ["ICD10:C34|!ICD10:E11", "!sex=male"]
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/biosamples?filters=!sampleType=Serum",
+         ("filter sampleType: in a group or excluded it is about persons, and biosamples are asked for; of samples, a"
+          " group of their types is understood")),
+        ("/individuals?filters=ICD10:C34|", "filters: between, before or after | a filter is missing"),
+        ("/g_variants?geneId=BRCA1&filters=GENO:0000136|sex=male",
+         "filter GENO:0000136: it belongs to the variant, so it stands in no group and is not excluded"),
+        ("/individuals?filters=" + "|".join(["sex=male"] * 51), "51 filters; one request takes at most 50"),
+    ],
+)  # fmt: skip
+def test_groups_that_mean_nothing(path: str, why: str) -> None:
+    assert said(path) == (400, why)
+
+
+def test_samples_of_either_type_are_counted() -> None:
+    node = Node()
+    assert client(node).get("/biosamples?filters=sampleType=Serum|SNOMED:119361006")[0] == 200
+    [(_, asked)] = node.asked
+    assert asked.samples == Specimen(types=codes("Serum", "Plasma"))
+
+
 WORDS = st.sampled_from(
     ["ICD10:", "C34.1", "age", "sex", "=", ">=", "!", "%", "P50Y", "LOINC:718-7", "120", " g/L", "cohort:", "lung", ",",
-     "sampleType", "Serum", "collectionDate", "2018-02", "GENO:0000136", "dataset:", "blood", ":", "aliquots", "x", "-"]
+     "sampleType", "Serum", "collectionDate", "2018-02", "GENO:0000136", "dataset:", "blood", ":", "aliquots", "x", "-",
+     "|", "ICD10:E11"]
 )  # fmt: skip
 
 
