@@ -13,6 +13,8 @@ talka-node consents today NODE             what a person must say: --leap, conse
 talka-node coverage NODE --to FILE         how many persons, sealed for the hub alone
 talka-node changes NODE FEED               the register's signed feed: which code took another's place
 talka-node allow NODE CALLER               register who may ask over the network
+talka-node holder NODE NAME                a token of the holder's own side, to read and write over FHIR
+talka-node describe NODE --to FILE         its datasets in HealthDCAT-AP, for catalogues
 talka-node serve NODE                      Beacon and signed questions over HTTP
 talka-node status NODE                     what is here, in numbers
 talka-node verify NODE                     whether it is as it was written
@@ -43,12 +45,13 @@ from typing import Any
 
 import uvicorn
 
-from talka_node import consent, control, disclosure, node, synth, upkeep
+from talka_node import consent, control, dcat, disclosure, node, synth, upkeep
 from talka_node.consent.chain import Damaged as ConsentDamaged
 from talka_node.consent.history import Kind
 from talka_node.consent.log import ClockLeap, TombstonesMissing
 from talka_node.control import Control
 from talka_node.disclosure import Refused, Standing
+from talka_node.fhir.command import holder
 from talka_node.http import JsonLines, Service
 from talka_node.hub import Watch
 from talka_node.importers import FORMATS, Progress
@@ -252,6 +255,25 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--public-key", metavar="HEX", help="its Ed25519 key, 64 digits")
     made.add_argument("--vouches", action="store_true", help="it checks the permits that its questions name")
     made.add_argument("--remove", action="store_true", help="let it ask no more")
+
+    made = command(
+        "holder", "a token with which the holder's own side reads and writes over FHIR, on this machine"
+    )
+    made.add_argument("name", help="small letters, digits, dots and dashes")
+    made.add_argument("--remove", action="store_true", help="let the token in no more")
+
+    made = command("describe", "write what the node's datasets are, in HealthDCAT-AP")
+    made.add_argument(
+        "--to",
+        required=True,
+        type=os.path.abspath,
+        metavar="FILE",
+        help="Turtle; JSON-LD if it ends in .jsonld",
+    )
+    made.add_argument(
+        "--address", default="http://127.0.0.1:8620", metavar="URL", help="where the node is reached"
+    )
+    made.add_argument("--gdi", action="store_true", help="in the profile of the Genomic Data Infrastructure")
 
     command("status", "what is here, in numbers")
     command("verify", "check facts, consents, index and journal; it reads everything")
@@ -578,6 +600,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Told | None]] = {
     "init": init,
     "keys": upkeep.keys,
     "allow": allow,
+    "holder": holder,
     "serve": serve,
     "view": view,
 }
@@ -592,6 +615,7 @@ ON_NODE: dict[str, Callable[[Node, argparse.Namespace], Told]] = {
     "changes": upkeep.changed_codes,
     "permits": upkeep.permits,
     "consents": upkeep.consents,
+    "describe": dcat.describe,
     "status": status,
     "verify": verify,
     "bench": bench,

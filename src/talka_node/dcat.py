@@ -18,6 +18,7 @@ the day they are of.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -388,6 +389,19 @@ def _variables() -> Thing:
     ]
     schema = Thing("csvw:Schema", [("csvw:column", each) for each in columns])
     return Thing("csvw:TableGroup", [("csvw:table", Thing("csvw:Table", [("csvw:tableSchema", schema)]))])
+
+
+# --- by command -------------------------------------------------------------------------------------------
+
+
+def describe(opened: Node, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Writes the description to a file: JSON-LD if its name ends in .jsonld, else Turtle."""
+    whole = catalogue(opened, chosen.address.rstrip("/"), gdi=chosen.gdi)
+    place = Path(chosen.to)
+    linked = place.suffix == ".jsonld"
+    text = json.dumps(json_ld(whole), ensure_ascii=False, indent=1) if linked else turtle(whole)
+    place.write_text(text, encoding="utf-8")
+    return {"datasets": sum(name == "dcat:dataset" for name, _ in whole.said), "written": str(place)}
 
 
 # --- over HTTP --------------------------------------------------------------------------------------------
