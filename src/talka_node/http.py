@@ -9,6 +9,7 @@
     POST /attrition  the same, step by step           registered callers, signed
     POST /consents   messages of the hub's feed       registered callers, signed, and by the hub: see `feedroute`
     POST /permits    its permits and revocations      the same
+    POST /coverage   how many persons, sealed         the hub alone
 
 What is refused is answered with JSON that says why. Logs are lines of JSON that name route, status and time, never a
 question, an asker or an answer.
@@ -166,7 +167,18 @@ def _json(told: Any, status: int = 200) -> Response:
 # --- logs and metrics -------------------------------------------------------------------------------------
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
-ROUTES = ("/health", "/metrics", "/ask", "/attrition", "/consents", "/permits", "/beacon", "/fhir", "/dcat")
+ROUTES = (
+    "/health",
+    "/metrics",
+    "/ask",
+    "/attrition",
+    "/consents",
+    "/permits",
+    "/coverage",
+    "/beacon",
+    "/fhir",
+    "/dcat",
+)
 
 
 class Meter:
