@@ -6,7 +6,7 @@ says; what changes later is a new version, a new charge, a credit note. Sums are
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -1218,7 +1218,11 @@ def _plain(row: Noun, names: tuple[str, ...]) -> dict[str, str]:
     """The columns that say something, numbers without zeros that say nothing."""
     values = {name: getattr(row, name) for name in names}
     return {
-        name: f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+        name: f"{value.normalize():f}"
+        if isinstance(value, Decimal)
+        else f"{value:%H:%M}"
+        if isinstance(value, time)
+        else str(value)
         for name, value in values.items()
         if value not in (None, "", 0)
     }

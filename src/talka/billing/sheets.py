@@ -82,6 +82,13 @@ class Month(Column):
         return str(Period.parse(text))
 
 
+class Listing(Plain):
+    """A list whose order says nothing: the same rows are the same cell."""
+
+    def show(self, value: Any) -> str:
+        return super().show(sorted(value or [], key=lambda row: sorted(map(str, row.items()))))
+
+
 def address(*, required: bool) -> tuple[Column, ...]:
     """The columns of a party of invoices."""
     return (
@@ -163,9 +170,11 @@ class Standings(Sheet):
         return Standing.objects.select_related("customer")
 
     def add(self, parent: Any, values: dict[str, Any], *, by: Any) -> Standing:
+        values = dict(values)
         return actions.set_standing(values.pop("customer"), by=by, **values)
 
     def change(self, row: Standing, values: dict[str, Any], *, by: Any) -> Standing:
+        values = dict(values)
         kept = {name: getattr(row, name) for name in ("price_class", "starts", "ends", "evidence")}
         return actions.set_standing(values.pop("customer", row.customer), by=by, **{**kept, **values})
 
@@ -189,9 +198,11 @@ class StartUps(Sheet):
         return StartUpProfile.objects.select_related("customer")
 
     def add(self, parent: Any, values: dict[str, Any], *, by: Any) -> StartUpProfile:
+        values = dict(values)
         return actions.declare_start_up(values.pop("customer"), by=by, **values)
 
     def change(self, row: StartUpProfile, values: dict[str, Any], *, by: Any) -> StartUpProfile:
+        values = dict(values)
         return actions.declare_start_up(values.pop("customer", row.customer), by=by, **values)
 
 
@@ -211,6 +222,7 @@ class Undertakings(Sheet):
         return UndertakingLink.objects.select_related("controlling", "controlled")
 
     def add(self, parent: Any, values: dict[str, Any], *, by: Any) -> UndertakingLink:
+        values = dict(values)
         return actions.link_undertakings(values.pop("controlling"), by=by, **values)
 
     def change(self, row: UndertakingLink, values: dict[str, Any], *, by: Any) -> UndertakingLink:
@@ -233,9 +245,11 @@ class Aid(Sheet):
         return AidGrant.objects.filter(declared=True).select_related("customer")
 
     def add(self, parent: Any, values: dict[str, Any], *, by: Any) -> AidGrant:
+        values = dict(values)
         return actions.declare_aid(values.pop("customer"), by=by, **values)
 
     def change(self, row: AidGrant, values: dict[str, Any], *, by: Any) -> AidGrant:
+        values = dict(values)
         names = ("source", "grantor_name", "granted_on", "amount", "purpose")
         kept = {name: getattr(row, name) for name in names}
         return actions.declare_aid(values.pop("customer", row.customer), by=by, **{**kept, **values})
@@ -262,9 +276,11 @@ class Accounts(Sheet):
         return queries.accounts(parent)
 
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> PayerAccount:
+        values = dict(values)
         return actions.open_account(values.pop("issuer"), by=by, **values)
 
     def change(self, row: PayerAccount, values: dict[str, Any], *, by: Any) -> PayerAccount:
+        values = dict(values)
         values.pop("issuer", None)
         return actions.edit_account(row, by=by, **values)
 
@@ -287,9 +303,11 @@ class Tariffs(Sheet):
         return queries.tariffs(parent)
 
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> Tariff:
+        values = dict(values)
         return actions.add_tariff(values.pop("issuer"), by=by, **_given(values, *DEFAULTS))
 
     def change(self, row: Tariff, values: dict[str, Any], *, by: Any) -> Tariff:
+        values = dict(values)
         values.pop("issuer", None)
         return actions.edit_tariff(row, by=by, **_given(values, *DEFAULTS))
 
@@ -307,8 +325,8 @@ class Versions(Sheet):
         Number("step", _("Charged in steps of")),
         Column("note", _("What changed and why"), max_length=500),
         Plain("costs", _("Costs"), attribute_of="cost_list"),
-        Plain("bands", _("Time bands"), attribute_of="band_list"),
-        Plain("rates", _("Rates"), attribute_of="rate_list"),
+        Listing("bands", _("Time bands"), attribute_of="band_list"),
+        Listing("rates", _("Rates"), attribute_of="rate_list"),
     )
 
     def rows(self, parent: Ecosystem) -> Any:
