@@ -3,7 +3,7 @@ codes written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +26,21 @@ from talka.biobanks.models import (
     Role,
     Service,
 )
+from talka.biobanks.models.consent import boxes, terms
 from talka.biobanks.queries import consent as consent
 from talka.biobanks.queries import directory as queries
 from talka.biobanks.queries import nodes as nodes
+from talka.core.actions import Invalid
 from talka.core.sheets import (
     LANGUAGES,
     BadCell,
     Choice,
     Column,
     Day,
+    Item,
     Lines,
     Plain,
+    Problem,
     Ref,
     Refs,
     Sheet,
@@ -186,11 +190,11 @@ class Biobanks(Sheet):
         return actions.edit_biobank(row, by=by, **_placed(values))
 
 
-@dataclass(frozen=True)
-class PartOf(Ref):
-    """The collection that a collection is part of, as "biobank/collection"."""
+class PartOf(Column):
+    """The collection that a collection is part of, by its code: a file may bring both, the whole before its parts."""
 
-    attribute: str = "name"
+    def read(self, row: Any) -> Any:
+        return row.parent.code if row.parent else ""
 
 
 class Collections(Sheet):
@@ -202,7 +206,7 @@ class Collections(Sheet):
         CODE,
         ORDER,
         *DESCRIBED,
-        PartOf("parent", _("Part of"), among=collections),
+        PartOf("parent", _("Part of"), max_length=80),
         Choice("sample_source", _("Source of the samples"), choices=codes.SampleSource),
         Codes("sexes", _("Sexes"), required=True, choices=codes.Sex),
         Whole("age_low", _("Lowest age")),
@@ -229,14 +233,31 @@ class Collections(Sheet):
     def rows(self, parent: Ecosystem) -> Any:
         return queries.joined(queries.collections(parent))
 
+    def check(self, parent: Ecosystem, items: list[Item]) -> Iterator[Problem]:
+        """A part stands below its whole, which is of the same biobank."""
+        known = {(row.biobank_id, row.code) for row in self.rows(parent)}
+        for item in items:
+            biobank, above = item.values.get("biobank"), item.values.get("parent", "")
+            of = biobank.pk if biobank else item.current.biobank_id if item.current else None
+            if above and (of, above) not in known:
+                message = _t("“%(code)s” is no collection of this biobank; the whole stands before its parts")
+                yield Problem(item.place, message % {"code": above})
+            known.add((of, item.values.get("code")))
+
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> Collection:
         given = _placed(values)
-        return actions.add_collection(given.pop("biobank"), by=by, **given)
+        biobank = given.pop("biobank")
+        return actions.add_collection(biobank, by=by, **self._found(biobank, given))
 
     def change(self, row: Collection, values: dict[str, Any], *, by: Any) -> Collection:
         given = _placed(values)
         given.pop("biobank", None)
-        return actions.edit_collection(row, by=by, **given)
+        return actions.edit_collection(row, by=by, **self._found(row.biobank, given))
+
+    def _found(self, biobank: Biobank, values: dict[str, Any]) -> dict[str, Any]:
+        if "parent" not in values:
+            return values
+        return {**values, "parent": biobank.collections.filter(code=values["parent"]).first()}
 
 
 class Networks(Sheet):
@@ -386,6 +407,34 @@ class Nodes(Sheet):
         return actions.edit_node(row, by=by, **values)
 
 
+@dataclass(frozen=True)
+class Terms(Plain):
+    """Terms of DUO in their one spelling, so that a file read again is no change."""
+
+    def take(self, raw: Any, context: Any) -> Any:
+        return self.normal(super().take(raw, context) or [])
+
+    def empty(self) -> Any:
+        return []
+
+    def normal(self, told: Any) -> Any:
+        try:
+            return terms(told, self.key)
+        except Invalid as error:
+            raise BadCell(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Boxes(Terms):
+    """The boxes of a form with what they mean."""
+
+    def normal(self, told: Any) -> Any:
+        try:
+            return boxes(told)
+        except Invalid as error:
+            raise BadCell(str(error)) from None
+
+
 class Forms(Sheet):
     code, label, model, over = "biobanks.forms", _("Consent forms"), ConsentForm, OVER
     key = ("code", "version")
@@ -395,8 +444,8 @@ class Forms(Sheet):
         Whole("version", _("Version"), required=True),
         *bilingual("title", _("Title"), required=True, max_length=300),
         *bilingual("text", _("What the donor reads"), required=True, max_length=40000),
-        Plain("always", _("Terms that always hold")),
-        Plain("options", _("Boxes and what they mean"), required=True),
+        Terms("always", _("Terms that always hold")),
+        Boxes("options", _("Boxes and what they mean"), required=True),
         Day("since", _("May be signed from")),
         Day("until", _("May be signed until")),
         Whole("years", _("Years that a signature lasts")),

@@ -32,6 +32,7 @@ from talka.biobanks.models import (
     Statement,
     Way,
 )
+from talka.biobanks.models.consent import boxes, terms
 from talka.biobanks.queries import consent as queries
 from talka.biobanks.queries import nodes
 from talka.biobanks.wire import signing
@@ -44,41 +45,6 @@ from talka.domains.models import Ecosystem
 MOST = 1000  # statements at once
 MESSAGE = 500  # events in one message of the feed
 DESTROY_WITHIN = timedelta(days=30)  # of the house, until a regulation says otherwise
-BOX = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-TERM = re.compile(r"[A-Z]{2,7}|DUO:[0-9]{7}")
-# What a form's terms may be: those of DUO that nodes judge, and four of our own; see docs/adr/0019.
-KNOWN_TERMS = frozenset(
-    [
-        "NRES",
-        "GRU",
-        "HMB",
-        "DS",
-        "POA",
-        "RS",
-        "NMDS",
-        "GSO",
-        "NPUNCU",
-        "PUB",
-        "COL",
-        "IRB",
-        "GS",
-        "MOR",
-        "TS",
-        "US",
-        "PS",
-        "IS",
-        "RTN",
-        "CC",
-        "NPOA",
-        "NPU",
-        "NCU",
-        "STAT",
-        "NSTAT",
-        "NGEN",
-        "CONTACT",
-    ]
-)
-WITH_ARGUMENTS = frozenset(["DS", "RS", "GS", "MOR", "TS", "US", "PS", "IS"])
 # At a counter somebody of the collector sees the donor sign.
 WITNESSED = frozenset({Way.COUNTER, Way.PAPER, Way.OFFLINE})
 
@@ -123,8 +89,8 @@ def publish_form(form: ConsentForm, *, by: Any, on: date | None = None) -> Conse
 
 def _form(row: ConsentForm, values: Mapping[str, Any]) -> ConsentForm:
     _put(row, values, frozenset({"id", "revision", "ecosystem", "published_on"}))
-    row.always = _terms(row.always or [], "always")
-    row.options = [_box(each) for each in (row.options or [])]
+    row.always = terms(row.always or [], "always")
+    row.options = boxes(row.options or [])
     names = [each["name"] for each in row.options]
     if not names:
         raise Invalid(_("A form has at least one box."), field="options")
@@ -140,68 +106,6 @@ def _form(row: ConsentForm, values: Mapping[str, Any]) -> ConsentForm:
     _clean(row)
     row.save()
     return row
-
-
-def _box(told: Any) -> dict[str, Any]:
-    if not isinstance(told, dict) or not BOX.fullmatch(str(told.get("name", ""))):
-        raise Invalid(
-            _("A box is {name, lv, en, terms, otherwise}; its name is small letters, digits, - and _."),
-            field="options",
-        )
-    if unknown := sorted(told.keys() - {"name", "lv", "en", "terms", "otherwise"}):
-        raise Invalid(
-            _("The box “%(name)s” has “%(key)s”, which no box has.")
-            % {"name": told["name"], "key": unknown[0]},
-            field="options",
-        )
-    if not str(told.get("lv", "")).strip():
-        raise Invalid(
-            _("The box “%(name)s” needs its text in Latvian.") % {"name": told["name"]}, field="options"
-        )
-    return {
-        "name": told["name"],
-        "lv": str(told["lv"]).strip(),
-        "en": str(told.get("en", "")).strip(),
-        "terms": _terms(told.get("terms") or [], told["name"]),
-        "otherwise": _terms(told.get("otherwise") or [], told["name"]),
-    }
-
-
-def _terms(told: Any, place: str) -> list[Any]:
-    """Terms as nodes read them: `GRU`, or `{DS: [C34]}` where a term takes arguments. Invalid names the one
-    that is not."""
-    if not isinstance(told, list):
-        raise Invalid(_("“%(place)s”: terms are a list.") % {"place": place}, field="options")
-    found: list[Any] = []
-    for each in told:
-        code, arguments = (
-            (each, None)
-            if isinstance(each, str)
-            else (next(iter(each)), next(iter(each.values())))
-            if (isinstance(each, dict) and len(each) == 1)
-            else (str(each), None)
-        )
-        if code not in KNOWN_TERMS:
-            raise Invalid(
-                _("“%(place)s”: “%(term)s” is no term that nodes understand; there are: %(known)s.")
-                % {"place": place, "term": code, "known": ", ".join(sorted(KNOWN_TERMS))},
-                field="options",
-            )
-        listed = (
-            [str(part) for part in (arguments if isinstance(arguments, list) else [arguments])]
-            if arguments
-            else []
-        )
-        if bool(listed) != (code in WITH_ARGUMENTS):
-            raise Invalid(
-                _(
-                    "“%(place)s”: write %(term)s with what it is about, as {DS: [C34]}, or without if it takes nothing."
-                )
-                % {"place": place, "term": code},
-                field="options",
-            )
-        found.append({code: listed} if listed else code)
-    return found
 
 
 # ---------------------------------------------------------------- collectors

@@ -7,16 +7,19 @@ the same for every node; only the envelope names whom it is for.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from talka.biobanks.models.directory import Biobank
 from talka.biobanks.models.nodes import DataNode
+from talka.core.actions import Invalid
 from talka.core.bilingual import Bilingual
 from talka.core.models import Noun
 from talka.domains.models import Ecosystem
@@ -357,3 +360,111 @@ class DestructionOrder(Noun):
     @property
     def ecosystem_id(self) -> int:
         return self.biobank.ecosystem_id
+
+
+# ---------------------------------------------------------------- what boxes mean
+
+BOX = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+TERM = re.compile(r"[A-Z]{2,7}|DUO:[0-9]{7}")
+# What a form's terms may be: those of DUO that nodes judge, and four of our own; see docs/adr/0019.
+KNOWN_TERMS = frozenset(
+    [
+        "NRES",
+        "GRU",
+        "HMB",
+        "DS",
+        "POA",
+        "RS",
+        "NMDS",
+        "GSO",
+        "NPUNCU",
+        "PUB",
+        "COL",
+        "IRB",
+        "GS",
+        "MOR",
+        "TS",
+        "US",
+        "PS",
+        "IS",
+        "RTN",
+        "CC",
+        "NPOA",
+        "NPU",
+        "NCU",
+        "STAT",
+        "NSTAT",
+        "NGEN",
+        "CONTACT",
+    ]
+)
+WITH_ARGUMENTS = frozenset(["DS", "RS", "GS", "MOR", "TS", "US", "PS", "IS"])
+
+
+def boxes(told: Any) -> list[dict[str, Any]]:
+    """The boxes of a form in their one spelling. Invalid names the first that nodes would not understand."""
+    if not isinstance(told, list):
+        raise Invalid(gettext("A form has at least one box."), field="options")
+    return [_box(each) for each in told]
+
+
+def _box(told: Any) -> dict[str, Any]:
+    if not isinstance(told, dict) or not BOX.fullmatch(str(told.get("name", ""))):
+        raise Invalid(
+            gettext("A box is {name, lv, en, terms, otherwise}; its name is small letters, digits, - and _."),
+            field="options",
+        )
+    if unknown := sorted(told.keys() - {"name", "lv", "en", "terms", "otherwise"}):
+        raise Invalid(
+            gettext("The box “%(name)s” has “%(key)s”, which no box has.")
+            % {"name": told["name"], "key": unknown[0]},
+            field="options",
+        )
+    if not str(told.get("lv", "")).strip():
+        raise Invalid(
+            gettext("The box “%(name)s” needs its text in Latvian.") % {"name": told["name"]}, field="options"
+        )
+    return {
+        "name": told["name"],
+        "lv": str(told["lv"]).strip(),
+        "en": str(told.get("en", "")).strip(),
+        "terms": terms(told.get("terms") or [], told["name"]),
+        "otherwise": terms(told.get("otherwise") or [], told["name"]),
+    }
+
+
+def terms(told: Any, place: str) -> list[Any]:
+    """Terms as nodes read them: `GRU`, or `{DS: [C34]}` where a term takes arguments. Invalid names the one
+    that is not."""
+    if not isinstance(told, list):
+        raise Invalid(gettext("“%(place)s”: terms are a list.") % {"place": place}, field="options")
+    found: list[Any] = []
+    for each in told:
+        code, arguments = (
+            (each, None)
+            if isinstance(each, str)
+            else (next(iter(each)), next(iter(each.values())))
+            if (isinstance(each, dict) and len(each) == 1)
+            else (str(each), None)
+        )
+        if code not in KNOWN_TERMS:
+            raise Invalid(
+                gettext("“%(place)s”: “%(term)s” is no term that nodes understand; there are: %(known)s.")
+                % {"place": place, "term": code, "known": ", ".join(sorted(KNOWN_TERMS))},
+                field="options",
+            )
+        listed = (
+            [str(part) for part in (arguments if isinstance(arguments, list) else [arguments])]
+            if arguments
+            else []
+        )
+        if bool(listed) != (code in WITH_ARGUMENTS):
+            raise Invalid(
+                gettext(
+                    "“%(place)s”: write %(term)s with what it is about, as {DS: [C34]}, or without if it takes nothing."
+                )
+                % {"place": place, "term": code},
+                field="options",
+            )
+        found.append({code: listed} if listed else code)
+    return found

@@ -160,49 +160,46 @@ def search(
         biobank__ecosystem=ecosystem, withdrawn=False, biobank__withdrawn=False
     ).order_by("biobank__order", "biobank", "order", "id")
     illness = disease.strip().casefold()
-    total, hits, counts = 0, [], {facet: Counter[str]() for facet in (*FACETS, "biobank")}
-    for pk, marks, words in rows.values_list("pk", "marks", "words"):
+    tests = {facet: [f" {facet}:{code} " for code in codes] for facet, codes in wanted.items()}
+    total, hits = 0, []
+    # The marks of what was found, and for each facet those of what it alone leaves out: joined and counted at once.
+    found: list[str] = []
+    besides: dict[str, list[str]] = {facet: [] for facet in wanted}
+    columns = ("pk", "marks", "words") if groups else ("pk", "marks")
+    for pk, marks, *words in rows.values_list(*columns):
         total += 1
         if illness and f" disease:{illness}" not in marks:
             continue
-        if groups and not all(any(f" {stem}" in words for stem in group) for group in groups):
+        if groups and not all(any(f" {stem}" in words[0] for stem in group) for group in groups):
             continue
-        held: dict[str, list[str]] = {}
-        for mark in marks.split():
-            facet, _colon, code = mark.partition(":")
-            held.setdefault(facet, []).append(code)
-        missed = [facet for facet, codes in wanted.items() if codes.isdisjoint(held.get(facet, ()))]
+        missed = [facet for facet, either in tests.items() if not any(mark in marks for mark in either)]
         if not missed:
             hits.append(pk)
-            for facet, counter in counts.items():
-                counter.update(held.get(facet, ()))
-        elif len(missed) == 1 and missed[0] in counts:
-            counts[missed[0]].update(held.get(missed[0], ()))
+            found.append(marks)
+        elif len(missed) == 1:
+            besides[missed[0]].append(marks)
+    counts = Counter("".join(found).split())
+    for facet, left_out in besides.items():
+        more = Counter("".join(left_out).split())
+        counts.update({mark: number for mark, number in more.items() if mark.startswith(f"{facet}:")})
     return Found(hits, total, _facets(counts, wanted, ecosystem))
 
 
 def _facets(
-    counts: Mapping[str, Counter[str]], wanted: Mapping[str, frozenset[str]], ecosystem: Ecosystem
+    counts: Counter[str], wanted: Mapping[str, frozenset[str]], ecosystem: Ecosystem
 ) -> dict[str, list[FacetValue]]:
-    found: dict[str, list[FacetValue]] = {}
-    for facet, (_column, choices) in FACETS.items():
-        found[facet] = [
-            FacetValue(code, str(label), counts[facet][code], code in wanted.get(facet, ()))
-            for code, label in choices.choices
-            if counts[facet][code] or code in wanted.get(facet, ())
-        ]
+    """The values of each facet that anything has, or that are chosen."""
     named = Biobank.objects.filter(ecosystem=ecosystem, withdrawn=False).order_by("order", "id")
-    found["biobank"] = [
-        FacetValue(
-            row.code,
-            row.acronym or str(row.title),
-            counts["biobank"][row.code],
-            row.code in wanted.get("biobank", ()),
-        )
-        for row in named
-        if counts["biobank"][row.code] or row.code in wanted.get("biobank", ())
-    ]
-    return found
+    known = {facet: list(choices.choices) for facet, (_column, choices) in FACETS.items()}
+    known["biobank"] = [(row.code, row.acronym or str(row.title)) for row in named]
+    return {
+        facet: [
+            FacetValue(code, str(label), counts[f"{facet}:{code}"], code in wanted.get(facet, ()))
+            for code, label in values
+            if counts[f"{facet}:{code}"] or code in wanted.get(facet, ())
+        ]
+        for facet, values in known.items()
+    }
 
 
 def by_ids(ids: Sequence[int]) -> list[Collection]:
