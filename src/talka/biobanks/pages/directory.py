@@ -67,6 +67,7 @@ def biobanks(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "sections": sections(eco, "biobanks"),
             "found": len(found.ids),
             "total": found.total,
+            "keepers": len(found.keepers),
             "narrowed": bool(words or disease or any(chosen.values())),
             "words": words,
             "disease": disease,
@@ -75,7 +76,7 @@ def biobanks(request: HttpRequest, ecosystem: str) -> HttpResponse:
             "facets": [
                 (name, FACET_LABELS[name], found.facets[name]) for name in FACET_LABELS if found.facets[name]
             ],
-            "biobanks": list(queries.biobanks(eco, withdrawn=False)),
+            "biobanks": list(queries.biobanks(eco, withdrawn=False)[:PAGE]),  # the facet has them all
             "networks": [row for row in queries.networks(eco) if not row.withdrawn],
             "resources": [row for row in queries.resources(eco) if not row.withdrawn],
             "may_found": rules.may_found(who, eco),

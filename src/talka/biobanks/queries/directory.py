@@ -141,6 +141,11 @@ class Found:
     total: int  # collections in all
     facets: Mapping[str, Sequence[FacetValue]] = field(default_factory=dict)
 
+    @property
+    def keepers(self) -> Sequence[FacetValue]:
+        """The biobanks that keep what was found."""
+        return [each for each in self.facets.get("biobank", ()) if each.count]
+
 
 def search(
     ecosystem: Ecosystem,
