@@ -62,7 +62,7 @@ class PriceOut(Schema):
     rates: list[RateOut]
 
 
-class AccountOut(Schema):
+class PayerAccountOut(Schema):
     """A payer account, with what is used of it."""
 
     id: int
@@ -174,7 +174,7 @@ class RoomOut(Schema):
 
 
 Prices, Accounts, Charges, Invoices = (
-    page_of(each) for each in (PriceOut, AccountOut, ChargeOut, InvoiceOut)
+    page_of(each) for each in (PriceOut, PayerAccountOut, ChargeOut, InvoiceOut)
 )
 
 
@@ -266,18 +266,16 @@ def ubl(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
 # ---------------------------------------------------------------- what is asked for
 
 
-class UseIn(Schema):
-    """A use: `quantities` by time band, {"": "2.5"} where time does not matter."""
+class ChargeIn(Schema):
+    """A use to be charged: `quantities` by time band, {"": "2.5"} where time does not matter.
+
+    `key` says what it came from and stands once on an account.
+    """
 
     tariff: int
     activity: str
     day: date
     quantities: dict[str, Exact]
-
-
-class ChargeIn(UseIn):
-    """A use to be charged; `key` says what it came from and stands once on an account."""
-
     key: str
     what_lv: str = ""
     what_en: str = ""
@@ -355,11 +353,11 @@ class SendIn(StepIn):
     channel: str = Field(description="peppol, e-adrese, e-mail or post")
 
 
-class ReasonIn(StepIn):
+class InvoiceReasonIn(StepIn):
     reason: str
 
 
-class CreditIn(ReasonIn):
+class CreditIn(InvoiceReasonIn):
     lines: dict[int, Exact] | None = Field(
         None, description="sums without VAT by line; null: all that is left"
     )
@@ -447,13 +445,21 @@ class WhyIn(Schema):
 # ---------------------------------------------------------------- accounts and uses
 
 
-@router.post(AT + "/accounts/{int:pk}/quote", response=list[QuoteOut])
-def quote(request: HttpRequest, ecosystem: str, pk: int, given: UseIn) -> Any:
-    """What a use would cost; nothing is written."""
+@router.get(AT + "/accounts/{int:pk}/quote", response=list[QuoteOut])
+def quote(
+    request: HttpRequest,
+    ecosystem: str,
+    pk: int,
+    tariff: int,
+    activity: str,
+    day: date,
+    quantity: Exact,
+    band: str = "",
+) -> Any:
+    """What a use would cost: one quote, or one for each account of the shares; nothing is written."""
     account = _payer(request, ecosystem, pk)
-    tariff = _tariff(account, given.tariff)
     shown = queries.quotes(
-        account, tariff, activity=given.activity, day=given.day, quantities=given.quantities
+        account, _tariff(account, tariff), activity=activity, day=day, quantities={band: quantity}
     )
     return [
         {
@@ -632,7 +638,7 @@ def send(request: HttpRequest, ecosystem: str, pk: int, given: SendIn) -> Any:
 
 
 @router.post(AT + "/invoices/{int:pk}/void", response=Done)
-def void(request: HttpRequest, ecosystem: str, pk: int, given: ReasonIn) -> Any:
+def void(request: HttpRequest, ecosystem: str, pk: int, given: InvoiceReasonIn) -> Any:
     """Void an invoice that was not sent."""
     return _step(request, ecosystem, pk, given, actions.void_invoice)
 

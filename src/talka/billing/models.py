@@ -676,7 +676,7 @@ class Rate(Noun):
                 violation_error_message=_("A market price needs its evidence: whose price, of what day."),
             ),
             models.CheckConstraint(
-                condition=~Q(basis="cost_plus") | Q(margin__gt=0),
+                condition=~Q(basis="cost_plus") | Q(margin__isnull=False, margin__gt=0),
                 name="billing_rate_margin_stated",
                 violation_error_message=_(
                     "Full cost and margin: say what the margin of the field is, in percent."

@@ -39,6 +39,7 @@ from talka.billing.models import (
     JournalExport,
     PayerAccount,
     Payment,
+    PriceClass,
     Reminder,
 )
 from talka.core import bulk
@@ -48,6 +49,7 @@ from talka.core.values import BadValue, Period
 
 CHANNELS = ("peppol", "e-adrese", "e-mail", "post")
 STRUCTURED = frozenset({"peppol", "e-adrese"})
+NEED_NO_NUMBER = frozenset({PriceClass.OWN, PriceClass.INDIVIDUAL})
 
 
 # ---------------------------------------------------------------- issuing
@@ -374,7 +376,8 @@ def _hold(invoice: Invoice) -> None:
 
 def _cannot(customer: Customer, price_class: str) -> str:
     """Why a customer cannot be invoiced, and what would have to be right; empty where it can."""
-    if not customer.registration_number and not customer.person_id and price_class != "individual":
+    # A unit of the institution itself has its number; a person has none.
+    if not customer.registration_number and not customer.person_id and price_class not in NEED_NO_NUMBER:
         return _(
             "%(customer)s has no registration number; an invoice must carry it. Add it to the customer."
         ) % {"customer": customer}
