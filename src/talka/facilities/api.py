@@ -35,6 +35,9 @@ from talka.facilities.hours import Span
 from talka.facilities.models import (
     Booking,
     Closure,
+    Correction,
+    CorrectionState,
+    Fault,
     Mode,
     Qualification,
     Regime,
@@ -165,6 +168,22 @@ def free_places(
 
 
 # ---------------------------------------------------------------- bookings
+
+
+class Numbered(Schema):
+    """What was made or changed."""
+
+    id: int
+    revision: int
+
+
+def _numbered(row: Any) -> dict[str, int]:
+    return {"id": row.pk, "revision": row.revision}
+
+
+def _resource(request: HttpRequest, ecosystem: str, unit: str, code: str) -> Resource:
+    rows = Resource.objects.select_related("unit__ecosystem", "unit__issuer")
+    return get_object_or_404(rows, unit=_unit(request, ecosystem, unit), code=code)
 
 
 class BookingOut(Schema):
@@ -374,6 +393,106 @@ def hand_over_booking(request: HttpRequest, ecosystem: str, pk: int, given: Hand
     return _shown(done)
 
 
+# ---------------------------------------------------------------- uses and faults
+
+
+class LogOffIn(Schema):
+    """What is said at the end of a use."""
+
+    counter: Exact | None = None
+    note: str = ""
+    results: str = Field("", description="where the results were handed over")
+
+
+class TimesIn(Schema):
+    """When a use really began and ended, and why it is recorded so."""
+
+    begun_at: datetime
+    ended_at: datetime
+    reason: str = ""
+
+
+class DecisionIn(Schema):
+    """What becomes of a correction."""
+
+    accept: bool
+    answer: str = ""
+
+
+class FaultIn(Schema):
+    """What is wrong; `stops`: it cannot be used."""
+
+    text: str
+    stops: bool = False
+
+
+class RemedyIn(Schema):
+    """What was done."""
+
+    remedy: str
+    revision: int | None = None
+
+
+@router.post(BOOKINGS + "/{int:pk}/log-on", response=Numbered, summary="Begins a use")
+def log_on(request: HttpRequest, ecosystem: str, pk: int) -> Any:
+    """At the booked time, or a little before if nobody else has it then."""
+    return _numbered(actions.log_on(_booking(request, ecosystem, pk), by=actor(request)))
+
+
+@router.post(BOOKINGS + "/{int:pk}/log-off", response=BookingOut, summary="Ends a use")
+def log_off(request: HttpRequest, ecosystem: str, pk: int, given: LogOffIn) -> Any:
+    """The charges become final, and what is left of the time is free."""
+    row = _booking(request, ecosystem, pk)
+    actions.log_off(row, by=actor(request), counter=given.counter, note=given.note, results=given.results)
+    return _shown(row)
+
+
+@router.post(BOOKINGS + "/{int:pk}/record", response=BookingOut, summary="Records a use after it was")
+def record_use(request: HttpRequest, ecosystem: str, pk: int, given: TimesIn) -> Any:
+    """By whoever runs the unit, where nobody logged on."""
+    row = _booking(request, ecosystem, pk)
+    times = {"begun_at": given.begun_at, "ended_at": given.ended_at}
+    actions.record_use(row, by=actor(request), note=given.reason, **times)
+    return _shown(row)
+
+
+@router.post(
+    BOOKINGS + "/{int:pk}/corrections", response={201: Numbered}, summary="Asks for a correction of a use"
+)
+def ask_correction(request: HttpRequest, ecosystem: str, pk: int, given: TimesIn) -> Any:
+    """With the reason; whoever runs the unit decides."""
+    row = _booking(request, ecosystem, pk)
+    times = {"begun_at": given.begun_at, "ended_at": given.ended_at}
+    return 201, _numbered(actions.ask_correction(row, by=actor(request), reason=given.reason, **times))
+
+
+@router.post(
+    BOOKINGS + "/{int:pk}/corrections/decide", response=BookingOut, summary="Decides on a correction"
+)
+def decide_correction(request: HttpRequest, ecosystem: str, pk: int, given: DecisionIn) -> Any:
+    """If it is accepted, the charges are reckoned anew."""
+    row = _booking(request, ecosystem, pk)
+    waiting = Correction.objects.select_related("use__booking__unit", "use__booking__project__payer")
+    found = get_object_or_404(waiting, use__booking=row, state=CorrectionState.ASKED)
+    actions.decide_correction(found, by=actor(request), accept=given.accept, answer=given.answer)
+    return _shown(row)
+
+
+@router.post(ONE + "/resources/{code}/faults", response={201: Numbered}, summary="Reports a fault")
+def report_fault(request: HttpRequest, ecosystem: str, unit: str, code: str, given: FaultIn) -> Any:
+    """If it cannot be used, it is out of order from now on."""
+    row = _resource(request, ecosystem, unit, code)
+    return 201, _numbered(actions.report_fault(row, by=actor(request), text=given.text, stops=given.stops))
+
+
+@router.post(ONE + "/faults/{int:pk}/mend", response=Numbered, summary="Says that a fault is mended")
+def mend_fault(request: HttpRequest, ecosystem: str, unit: str, pk: int, given: RemedyIn) -> Any:
+    """And what was done."""
+    rows = Fault.objects.select_related("resource__unit")
+    row = get_object_or_404(rows, pk=pk, resource__unit=_unit(request, ecosystem, unit))
+    return _numbered(actions.mend_fault(row, by=actor(request), remedy=given.remedy, seen=given.revision))
+
+
 # ---------------------------------------------------------------- the waiting list
 
 
@@ -501,17 +620,6 @@ class CertificateIn(Schema):
     issued_by: str = ""
 
 
-class Numbered(Schema):
-    """What was made or changed."""
-
-    id: int
-    revision: int
-
-
-def _numbered(row: Any) -> dict[str, int]:
-    return {"id": row.pk, "revision": row.revision}
-
-
 @router.post(ONE + "/people", response=Numbered, summary="Says what somebody is in a unit")
 def put_person(request: HttpRequest, ecosystem: str, unit: str, given: PersonIn) -> Any:
     """A manager or an operator, until a day."""
@@ -563,11 +671,6 @@ def remove_closure(request: HttpRequest, ecosystem: str, unit: str, pk: int) -> 
     )
     actions.remove_closure(row, by=actor(request))
     return 204, None
-
-
-def _resource(request: HttpRequest, ecosystem: str, unit: str, code: str) -> Resource:
-    rows = Resource.objects.select_related("unit__ecosystem", "unit__issuer")
-    return get_object_or_404(rows, unit=_unit(request, ecosystem, unit), code=code)
 
 
 @router.post(

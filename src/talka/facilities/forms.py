@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from talka.core.forms import VerbForm
 from talka.facilities import hours
 from talka.facilities.hours import NoSuchTime
-from talka.facilities.models import Resource, Unit, UserProject
+from talka.facilities.models import Booking, Resource, Unit, UserProject
 from talka.parties.models import Account
+from talka.ui.fields import FilesField, NumberField
 
 
 class WhenForm(VerbForm):
@@ -50,7 +51,12 @@ class WhenForm(VerbForm):
 
     def add_error(self, field: str | None, error: Any) -> None:
         # The verbs speak of instants.
-        super().add_error({"starts": "begins", "ends": "until"}.get(field or "", field), error)
+        super().add_error(
+            {"starts": "begins", "ends": "until", "begun_at": "begins", "ended_at": "until"}.get(
+                field or "", field
+            ),
+            error,
+        )
 
 
 class BookingForm(WhenForm):
@@ -121,6 +127,43 @@ class ReasonForm(VerbForm):
     """Why a booking is cancelled or declined."""
 
     reason = forms.CharField(label=_("Why"), required=False, max_length=300)
+
+
+class LogOffForm(VerbForm):
+    """The end of a use."""
+
+    counter = NumberField(
+        label=_("Counter"), required=False, help_text=_("If the instrument counts something.")
+    )
+    results = forms.CharField(label=_("Where the results were handed over"), required=False, max_length=300)
+    note = forms.CharField(label=_("Note"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class CorrectionForm(WhenForm):
+    """The times as they should be recorded."""
+
+    reason = forms.CharField(label=_("Why"), max_length=300)
+
+    def __init__(self, *args: Any, booking: Booking, **options: Any) -> None:
+        super().__init__(*args, **options)
+        starts, ends = (at.astimezone(self.unit.zone) for at in (booking.starts, booking.ends))
+        self.initial.update(day=starts.date(), begins=starts.time(), until=ends.time())
+
+    def values(self) -> dict[str, Any]:
+        found = super().values()
+        return {
+            "begun_at": found["starts"],
+            "ended_at": found["ends"],
+            "reason": found["reason"],
+        }
+
+
+class FaultForm(VerbForm):
+    """Something is wrong."""
+
+    text = forms.CharField(label=_("What is wrong"), widget=forms.Textarea(attrs={"rows": 4}))
+    stops = forms.BooleanField(label=_("It cannot be used"), required=False)
+    photos = FilesField(label=_("Photos"), required=False)
 
 
 def first_time(unit: Unit, text: str) -> datetime | None:

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -22,13 +23,24 @@ from talka.core.http import asker
 from talka.domains import queries as domains
 from talka.domains.models import Ecosystem
 from talka.facilities import actions, queries, rules
-from talka.facilities.forms import BookingForm, MoveForm, day_given, first_time
+from talka.facilities.forms import (
+    BookingForm,
+    CorrectionForm,
+    FaultForm,
+    LogOffForm,
+    MoveForm,
+    day_given,
+    first_time,
+)
 from talka.facilities.hours import Span
 from talka.facilities.models import (
     Booking,
     BookingState,
+    Correction,
+    CorrectionState,
     ResourceKind,
     Unit,
+    Use,
     UserProject,
 )
 from talka.facilities.queries import Wanted, calendar, free, policy
@@ -129,6 +141,9 @@ def resource(request: HttpRequest, ecosystem: str, unit: str, code: str) -> Http
             "after": monday + calendar.WEEK,
             "rates": _rates(row),
             "specification": [line for line in row.specification.splitlines() if line.strip()],
+            "faults": list(row.faults.filter(mended_at=None)) if by is not None and by.pk else [],
+            "may_report": by is not None and by.pk and rules.may_report(by, row),
+            "may_run": by is not None and by.pk and rules.may_run(by, row),
             "may_book": bool(by is not None and by.pk and calendar.projects_of(by, parent)),
         },
     )
@@ -266,6 +281,7 @@ def booking(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     slots = calendar.slots_of(row)
     span = Span(row.starts, row.ends)
     charges = list(queries.charges_of(row, slots))
+    use = Use.objects.filter(booking=row).prefetch_related("corrections").first()
     return render(
         request,
         "facilities/booking.html",
@@ -281,6 +297,14 @@ def booking(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
             "tone": TONES[BookingState(row.state)],
             "may_change": rules.may_change(by, row)
             and row.state in (BookingState.ASKED, BookingState.BOOKED),
+            "use": use,
+            "corrections": list(use.corrections.all()) if use is not None else [],
+            "may_log_on": (
+                use is None and row.state == BookingState.BOOKED and rules.may_change(by, row) and _now(row)
+            ),
+            "may_log_off": use is not None and use.ended_at is None and rules.may_change(by, row),
+            "may_correct": use is not None and use.ended_at is not None and rules.may_change(by, row),
+            "may_run": rules.may_run(by, row),
             "may_judge": rules.may_run(by, row) and row.state == BookingState.ASKED,
         },
     )
@@ -303,7 +327,75 @@ STEPS: dict[str, tuple[Any, bool]] = {
     "approve": (actions.approve_booking, False),
     "decline": (actions.decline_booking, True),
     "missed": (actions.mark_missed, False),
+    "log-on": (actions.log_on, False),
 }
+
+
+def log_off(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
+    """The end of a use: what the instrument counted, what is to be said."""
+    eco = domains.enter(request, ecosystem)
+    row = _booking(request, eco, pk)
+    form = LogOffForm(request.POST or None)
+    if request.method == "POST" and form.carry_out(actions.log_off, row, by=asker(request)):
+        messages.success(request, _("Logged off. The charges are final."))
+        return redirect(row)
+    return _form(request, eco, row.unit, form, _("Log off"), cancel=row.get_absolute_url())
+
+
+def correct(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
+    """Asks that a use be recorded with other times."""
+    eco = domains.enter(request, ecosystem)
+    row = _booking(request, eco, pk)
+    form = CorrectionForm(request.POST or None, unit=row.unit, booking=row)
+    if request.method == "POST" and form.carry_out(actions.ask_correction, row, by=asker(request)):
+        messages.success(request, _("Sent. Whoever runs the unit decides on it."))
+        return redirect(row)
+    return _form(request, eco, row.unit, form, _("Ask for a correction"), cancel=row.get_absolute_url())
+
+
+@require_POST
+def decide(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
+    """Accepts or refuses the correction that waits."""
+    eco = domains.enter(request, ecosystem)
+    row = _booking(request, eco, pk)
+    waiting = Correction.objects.select_related("use__booking__unit", "use__booking__project__payer")
+    found = get_object_or_404(waiting, use__booking=row, state=CorrectionState.ASKED)
+    accept = request.POST.get("accept") == "yes"
+    try:
+        actions.decide_correction(
+            found, by=asker(request), accept=accept, answer=request.POST.get("answer", "")
+        )
+    except Invalid as why:
+        messages.error(request, str(why))
+    return redirect(row)
+
+
+def report_fault(request: HttpRequest, ecosystem: str, unit: str, code: str) -> HttpResponse:
+    """Something is wrong with a resource: in words and photos, from a phone."""
+    eco = domains.enter(request, ecosystem)
+    parent = _unit(eco, unit)
+    row = get_object_or_404(queries.resources(parent), code=code)
+    by = asker(request)
+    if by is None or not by.pk:
+        return redirect_to_login(request.get_full_path(), reverse("sign-in"))
+    form = FaultForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.carry_out(actions.report_fault, row, by=by):
+        messages.success(request, _("Reported. Thank you."))
+        return redirect(row)
+    return _form(request, eco, parent, form, _("Report a fault"), cancel=row.get_absolute_url())
+
+
+@require_POST
+def mend_fault(request: HttpRequest, ecosystem: str, unit: str, code: str, pk: int) -> HttpResponse:
+    """It works again, and what was done."""
+    eco = domains.enter(request, ecosystem)
+    row = get_object_or_404(queries.resources(_unit(eco, unit)), code=code)
+    fault = get_object_or_404(row.faults.select_related("resource__unit"), pk=pk)
+    try:
+        actions.mend_fault(fault, by=asker(request), remedy=request.POST.get("remedy", ""))
+    except Invalid as why:
+        messages.error(request, str(why))
+    return redirect(row)
 
 
 @require_POST
@@ -374,6 +466,11 @@ def _booking(request: HttpRequest, eco: Ecosystem, pk: int) -> Booking:
     if not rules.may_see(asker(request), row):
         raise Http404
     return row
+
+
+def _now(row: Booking) -> bool:
+    """Whether it is time to log on."""
+    return bool(row.starts - actions.uses.EARLY <= timezone.now() < row.ends)
 
 
 def _trail(eco: Ecosystem, *more: tuple[str, str]) -> list[tuple[str, str]]:

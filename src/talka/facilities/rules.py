@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from talka.core.rules import fact, is_system, permission
 from talka.facilities.models import (
     Booking,
+    Correction,
     ProjectMember,
     Resource,
     Unit,
@@ -31,6 +32,8 @@ def unit_of(subject: Any) -> Unit | None:
     if isinstance(subject, Resource | UserProject | Booking):
         return subject.unit
     resource = getattr(subject, "resource", None)
+    if isinstance(subject, Correction):
+        return subject.use.booking.unit
     return getattr(subject, "unit", None) or (resource.unit if resource is not None else None)
 
 
@@ -95,6 +98,19 @@ def is_the_user(by: Any, subject: Any) -> bool:
 
 
 @fact
+def uses_the_unit(by: Any, subject: Any) -> bool:
+    """The actor leads a project at the unit or is a member of one, today."""
+    unit = unit_of(subject)
+    if unit is None or by.pk is None:
+        return False
+    today = timezone.localdate()
+    members = ProjectMember.objects.filter(project__unit=unit, account_id=by.pk)
+    return UserProject.objects.filter(unit=unit, lead_id=by.pk).exists() or any(
+        row.until is None or row.until >= today for row in members
+    )
+
+
+@fact
 def is_the_actor(by: Any, subject: Any) -> bool:
     """The subject is the actor's own account."""
     return by.pk is not None and by == subject
@@ -112,4 +128,5 @@ may_keep_members = may_run | leads_the_project
 may_book = may_run | works_on_the_project
 may_change = may_run | is_the_user | leads_the_project
 may_see = may_run | is_the_user | works_on_the_project
+may_report = may_run | uses_the_unit
 may_accept_terms = is_the_actor | (stands_in & is_the_actor) | is_system

@@ -13,6 +13,7 @@ from talka.core.sheets import Choice, Column, Day, Lines, Number, Ref, Refs, She
 from talka.domains.models import Ecosystem
 from talka.facilities import actions
 from talka.facilities.models import (
+    Charged,
     Method,
     Resource,
     ResourceKind,
@@ -173,6 +174,7 @@ class Resources(Sheet):
         Whole("most_ahead", _("Bookings ahead that one user may have")),
         Whole("hours_a_week", _("Hours a week that one user may book")),
         YesNo("off_hours", _("The qualified may book outside opening hours")),
+        Choice("charged", _("Which time is charged"), choices=Charged),
         Whole("cancel_hours", _("Free to cancel until, hours before")),
         Whole("late_percent", _("Charged when cancelled late, %")),
         Whole("missed_minutes", _("Missed when not begun after, minutes")),
@@ -204,4 +206,4 @@ def _given(model: type[Unit] | type[Resource], values: Mapping[str, Any]) -> dic
     for name in ("specification_lv", "specification_en"):
         if name in given:
             given[name] = "\n".join(given[name])
-    return {name: value for name, value in given.items() if name != "state" or value}
+    return {name: value for name, value in given.items() if name not in ("state", "charged") or value}

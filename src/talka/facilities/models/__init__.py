@@ -11,6 +11,7 @@ from talka.facilities.models.bookings import (
     WishState,
 )
 from talka.facilities.models.catalogue import (
+    Charged,
     Closure,
     ClosureKind,
     Method,
@@ -33,14 +34,19 @@ from talka.facilities.models.projects import (
     TermsAcceptance,
     UserProject,
 )
+from talka.facilities.models.uses import Correction, CorrectionState, Fault, Use
 
 __all__ = [
     "LIVE",
     "Booking",
     "BookingState",
     "Certificate",
+    "Charged",
     "Closure",
     "ClosureKind",
+    "Correction",
+    "CorrectionState",
+    "Fault",
     "Method",
     "Mode",
     "OpeningHours",
@@ -58,6 +64,7 @@ __all__ = [
     "Unit",
     "UnitPart",
     "UnitPerson",
+    "Use",
     "UserProject",
     "Wish",
     "WishState",

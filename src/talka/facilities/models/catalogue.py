@@ -129,6 +129,14 @@ class ResourceState(models.TextChoices):
     WITHDRAWN = "withdrawn", pgettext_lazy("instrument", "withdrawn")
 
 
+class Charged(models.TextChoices):
+    """Which time of a use is charged."""
+
+    BOOKED = "booked", pgettext_lazy("time charged", "the time booked")
+    USED = "used", pgettext_lazy("time charged", "the time used")
+    LONGER = "longer", pgettext_lazy("time charged", "the longer of both")
+
+
 class Resource(Noun):
     """What is booked: an instrument, a room, an accessory, or an expert's time. Its rules of booking stand on it.
 
@@ -204,6 +212,9 @@ class Resource(Noun):
         _("hours a week that one user may book"), null=True, blank=True
     )
     off_hours = models.BooleanField(_("the qualified may book outside opening hours"), default=False)
+    charged = models.CharField(
+        _("which time is charged"), max_length=8, choices=Charged, default=Charged.LONGER
+    )
     cancel_hours = models.PositiveSmallIntegerField(_("free to cancel until, hours before"), default=24)
     late_percent = models.PositiveSmallIntegerField(_("charged when cancelled late, %"), default=0)
     missed_minutes = models.PositiveSmallIntegerField(

@@ -27,7 +27,7 @@ WEEKDAYS = tuple((day, time(8), time(18)) for day in range(1, 6))
 
 def monday() -> datetime:
     """Midnight of the Monday after next."""
-    today = timezone.localtime(timezone=ZONE).date()
+    today = datetime.now(ZONE).date()  # not Django's clock, which tests may set
     first = today + timedelta(days=14 - today.weekday())
     return datetime.combine(first, time(0), ZONE)
 
