@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Body, Router, Schema
 from pydantic import Field
 
 from talka.biobanks import actions, courier, sheets  # noqa: F401 -- the sheets declare themselves
@@ -257,7 +257,7 @@ def take_in(request: HttpRequest, ecosystem: str, code: str, sent: Statements) -
 
 
 @router.post(BASE + "/collectors/{code}/fhir", response=IntakeOut)
-def take_in_fhir(request: HttpRequest, ecosystem: str, code: str, resource: dict[str, Any]) -> Any:
+def take_in_fhir(request: HttpRequest, ecosystem: str, code: str, resource: Body[dict[str, Any]]) -> Any:
     """Takes in a FHIR R4 Consent, or a Bundle of them."""
     row = _collector(request, ecosystem, code)
     return _outcomes(actions.take_in(row, by=actor(request), statements=fhir.statements(resource, row)))
@@ -357,9 +357,9 @@ def opt_out(request: HttpRequest, ecosystem: str, sent: OptOut) -> Any:
     return _landed(row)
 
 
-def _landed(row: Statement) -> tuple[int, dict[str, Any]]:
+def _landed(row: Statement) -> dict[str, Any]:
     courier.carry()
-    return 201, _said(one_of(Statement.objects.select_related("biobank", "form", "batch"), "pk", row.pk))
+    return _said(one_of(Statement.objects.select_related("biobank", "form", "batch"), "pk", row.pk))
 
 
 class DestructionOut(Schema):
