@@ -51,6 +51,7 @@ WITHIN = "takes a Basis"
 WRITES = "brings rows in or keeps them; answers nobody"
 SHAPES = "knows what rows look like, or invents some; holds none of a node"
 DOOR = "opens the store, and asks engines with a Basis"
+EDGE = "tells the holder its own rows, and anybody else those within a Basis; counts nobody"
 MAY_SEE_ROWS = {
     "beacon.documents": SHAPES,
     "beacon.synthetic": SHAPES,
@@ -58,6 +59,7 @@ MAY_SEE_ROWS = {
     "coverage": WITHIN,
     "engines": WITHIN,
     "extracts": WITHIN,
+    "fhir": EDGE,
     "importers": WRITES,
     "node": DOOR,
     "store": WRITES,

@@ -566,11 +566,10 @@ class Shelf:
         return sorted(found, key=lambda each: str(each.resource["id"]))
 
     def _consent(self, identity: str) -> Found | None:
-        for source in sources_of(identity, "Consent"):
-            if (known := self.log._find(source)) is not None and known[0].donor is not None:
-                for each in self.consents([known[0].donor]):
-                    if each.resource["id"] == identity:
-                        return each
+        for (donor,) in self._all("SELECT DISTINCT donor FROM f_Patient ORDER BY donor"):
+            for each in self.consents([donor]):
+                if each.resource["id"] == identity:
+                    return each
         return None
 
     # --- who refers to whom ---------------------------------------------------------------------------------
