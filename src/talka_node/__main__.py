@@ -17,6 +17,7 @@ talka-node holder NODE NAME                a token of the holder's own side, to 
 talka-node describe NODE --to FILE         its datasets in HealthDCAT-AP, for catalogues
 talka-node serve NODE                      Beacon and signed questions over HTTP
 talka-node status NODE                     what is here, in numbers
+talka-node compact NODE                    the facts without what is superseded
 talka-node verify NODE                     whether it is as it was written
 talka-node bench NODE                      how fast the engine answers on this machine
 talka-node view VIEW.json RESOURCES.ndjson rows of a SQL-on-FHIR view
@@ -33,6 +34,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import sys
 import time
@@ -50,11 +52,13 @@ from talka_node.consent.chain import Damaged as ConsentDamaged
 from talka_node.consent.history import Kind
 from talka_node.consent.log import ClockLeap, TombstonesMissing
 from talka_node.control import Control
+from talka_node.dial import Dialler, Hub
 from talka_node.disclosure import Refused, Standing
 from talka_node.fhir.command import holder
 from talka_node.http import JsonLines, Service
 from talka_node.hub import Watch
 from talka_node.importers import FORMATS, Progress
+from talka_node.importers.manifest import signing_key
 from talka_node.journal import Damaged as JournalDamaged
 from talka_node.node import Node, NotANode, Open
 from talka_node.pseudonyms.client import Refused as KeysRefused
@@ -276,6 +280,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--gdi", action="store_true", help="in the profile of the Genomic Data Infrastructure")
 
     command("status", "what is here, in numbers")
+    command("compact", "write the facts anew without what later ones took the place of")
     command("verify", "check facts, consents, index and journal; it reads everything")
 
     made = command("serve", "answer over HTTP")
@@ -283,6 +288,15 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--port", type=int, default=8620, help="0: any free one")
     made.add_argument("--certificate", type=Path, help="PEM, for TLS")
     made.add_argument("--certificate-key", type=Path, help="PEM, for TLS")
+    made.add_argument(
+        "--dial",
+        metavar="ADDRESS",
+        help="fetch questions from the hub, as at https://talka.example/api/v1/nodes",
+    )
+    made.add_argument("--dial-as", metavar="NAME", help="how the hub knows this node")
+    made.add_argument(
+        "--dial-trust", type=Path, metavar="PEM", help="certificates to trust instead of the system's"
+    )
 
     made = command("bench", "measure the engine, and the whole way of a question")
     made.add_argument("--seconds", type=float, default=1.0, help="for each question (default: 1)")
@@ -495,6 +509,8 @@ def serve(chosen: argparse.Namespace) -> None:
     host = ipaddress.ip_address(chosen.host)
     if not host.is_loopback and not secure:
         raise ValueError(f"{host} is not loopback: give --certificate and --certificate-key")
+    if (chosen.dial is None) != (chosen.dial_as is None):
+        raise ValueError("--dial and --dial-as go together")
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -510,6 +526,7 @@ def serve(chosen: argparse.Namespace) -> None:
         # that were made with the protocol's number. Connections inherit it.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         service = Service(opened)
+        dialler = _dialler(service, chosen)
         name = f"[{host}]" if host.version == 6 else str(host)
         address = f"http{'s' if secure else ''}://{name}:{listener.getsockname()[1]}"
         _tell({"listening": address, "beacon": f"{address}/beacon"}, as_json=chosen.json)
@@ -527,8 +544,18 @@ def serve(chosen: argparse.Namespace) -> None:
         )
         # The server lets its work end and then raises the signal again; all that is open here is to be closed too.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with contextlib.suppress(KeyboardInterrupt):
+        with dialler, contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _dialler(service: Service, chosen: argparse.Namespace) -> contextlib.AbstractContextManager[object]:
+    """The lines to the hub, if the node is to dial out."""
+    if chosen.dial is None:
+        return contextlib.nullcontext()
+    trust = ssl.create_default_context(cafile=chosen.dial_trust) if chosen.dial_trust else None
+    made = Dialler(service.app, Hub(chosen.dial, chosen.dial_as, signing_key(chosen.node), trust))
+    service.contact = made.contact
+    return made
 
 
 def bench(opened: Node, chosen: argparse.Namespace) -> Told:
@@ -616,6 +643,7 @@ ON_NODE: dict[str, Callable[[Node, argparse.Namespace], Told]] = {
     "permits": upkeep.permits,
     "consents": upkeep.consents,
     "describe": dcat.describe,
+    "compact": upkeep.compacted,
     "status": status,
     "verify": verify,
     "bench": bench,

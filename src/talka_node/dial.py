@@ -26,7 +26,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import orjson
@@ -125,6 +126,15 @@ class Dialler:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._waiting: set[http.client.HTTPConnection] = set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.stop()
 
     def start(self) -> None:
         self._threads = [

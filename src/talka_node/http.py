@@ -39,6 +39,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from talka_node import beacon, dcat, feedroute, fhir
 from talka_node.beacon.answers import NodeSource, answered
+from talka_node.dial import Contact
 from talka_node.disclosure import Refused, Standing
 from talka_node.node import Node, NotUnderstood
 from talka_node.signed import Callers, Denied, Gate
@@ -67,6 +68,7 @@ class Service:
         node.engine()  # opened now, so that the first question need not wait
         settings = beacon.Settings(today=node.today)
         self.clearing = Clearing(Trust(node.path / "visas"), lambda: node.catalogue.datasets, clock, day)
+        self.contact: Contact | None = None  # with the hub, where the node dials out
         app = Starlette(
             routes=[
                 Route("/health", self.health),
@@ -99,6 +101,12 @@ class Service:
             "talka_journal_entries": node.journal.head.number,
             "talka_policy_version": node.policy.version,
         }
+        if self.contact is not None:
+            gauges |= {
+                "talka_hub_answers": self.contact.carried,
+                "talka_hub_failures": self.contact.failures,
+                "talka_hub_last_seconds": round(self.contact.last or 0),
+            }
         return PlainTextResponse(
             self.meter.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
         )

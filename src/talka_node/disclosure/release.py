@@ -133,10 +133,13 @@ def _farthest(policy: Policy) -> int:
     return policy.cells.rounding // 2 + (policy.cells.cut if policy.cells.noise else 0)
 
 
-def _likely(policy: Policy) -> int:
-    """How far a told number of donors is from the truth, nineteen times out of twenty (exactly so without noise)."""
+def _likely(policy: Policy, unit: int = 1) -> int:
+    """How far a told number is from the truth, nineteen times out of twenty (exactly so without noise); of donors, or
+
+    of samples in steps of `unit`.
+    """
     noise = min(policy.cells.cut, math.ceil(math.log(20) / policy.cells.noise)) if policy.cells.noise else 0
-    return policy.cells.rounding // 2 + noise
+    return unit * policy.cells.rounding // 2 + unit * noise
 
 
 # --- draws ------------------------------------------------------------------------------------------------
@@ -194,7 +197,7 @@ class _Teller:
     def within(self, amount: int, donors: int) -> int:
         if self.question.count is Count.DONORS or not donors:
             return _likely(self.policy)
-        return _likely(self.policy) * self._unit(amount, donors)
+        return _likely(self.policy, self._unit(amount, donors))
 
     @staticmethod
     def _unit(amount: int, donors: int) -> int:

@@ -18,6 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from talka_node.signed import sign
+from talka_node.tests.test_dial import Post, listening
 from talka_query import language, wire
 from talka_query.nodes import AskerKind, Axis, Purpose, Use
 
@@ -110,8 +111,9 @@ def test_from_an_empty_disk_to_an_answer_and_back(node: Path, country: Path, que
 
 
 @contextmanager
-def serving(node: Path) -> Iterator[str]:
+def serving(node: Path, *options: str) -> Iterator[str]:
     command = [sys.executable, "-W", "error", "-m", "talka_node", "serve", str(node), "--port", "0", "--json"]
+    command += options
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(SOURCE)}
     ) as process:
@@ -128,6 +130,34 @@ def serving(node: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.communicate(timeout=60)
+
+
+def test_a_node_dials_out_to_its_hub_and_is_compacted_while_it_is_served(
+    node: Path, question: Path, tmp_path: Path
+) -> None:
+    key = ANNA.public_key().public_bytes_raw().hex()
+    told("allow", node, "anna", "--public-key", key)
+    own = told("keys", node)["public_key"]
+    post = Post(tmp_path, bytes.fromhex(own))
+    with listening(post) as hub, serving(node, "--dial", hub, "--dial-as", "hospital") as address:
+        body = question.read_text(encoding="utf-8")
+        headers = sign(ANNA, "anna", "POST", "/ask", body.encode())
+        post.send(1, "POST", "/ask", body, **headers)
+        answer = post.answers.get(timeout=60)
+        assert (answer["id"], answer["status"]) == (1, 200)
+        before = told("ask", node, question)["answer"]
+        assert json.loads(answer["body"])["answer"] == before
+        told("compact", node)
+        assert told("ask", node, question)["answer"] == before
+        link = http.client.HTTPConnection(address, timeout=60)
+        link.request("GET", "/metrics")
+        metrics = link.getresponse().read().decode()
+        link.close()
+        assert "talka_hub_failures 0" in metrics
+    refused = run("serve", node, "--dial", "http://hub.example/nodes", "--dial-as", "hospital")
+    assert (refused.returncode, "only loopback is dialled without TLS" in refused.stderr) == (2, True)
+    refused = run("serve", node, "--dial", "http://127.0.0.1/nodes")
+    assert (refused.returncode, "--dial and --dial-as go together" in refused.stderr) == (2, True)
 
 
 def test_a_served_node_answers_everybody_and_who_is_registered(

@@ -34,9 +34,9 @@ HUB, NODE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 class Post:
     """A hub as a node sees it: a mailbox over HTTP on loopback, that lets in only what the node signed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, node: bytes = NODE.public_key().public_bytes_raw()) -> None:
         callers = Callers(folder / "nodes.json")
-        callers.put(Caller("hospital", NODE.public_key().public_bytes_raw().hex()))
+        callers.put(Caller("hospital", node.hex()))
         self.gate = Gate(callers, datetime.now(UTC))
         self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
         self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
