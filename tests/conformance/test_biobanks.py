@@ -178,7 +178,9 @@ def test_other_peoples_models_read_the_bundle(eco: Ecosystem) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_client_of_miabis_on_fhir_reads_biobank_and_collection_back(eco: Ecosystem) -> None:
-    theirs_of = pytest.importorskip("miabis_model.biobank", reason="the client is a development package").Biobank
+    theirs_of = pytest.importorskip(
+        "miabis_model.biobank", reason="the client is a development package"
+    ).Biobank
     collection_of = pytest.importorskip("miabis_model.collection").Collection
 
     row = eco.biobanks.get()

@@ -162,7 +162,9 @@ PUBLISHED: tuple[Published, ...] = (
     Published(
         "sample-collections",
         "biobanks.collections",
-        gettext_lazy("The collections of the biobanks by MIABIS: samples, data, diseases, conditions of use."),
+        gettext_lazy(
+            "The collections of the biobanks by MIABIS: samples, data, diseases, conditions of use."
+        ),
         ("collection", "sample", "MIABIS"),
         lambda row: not (row.withdrawn or row.biobank.withdrawn),
     ),
