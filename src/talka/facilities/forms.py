@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from talka.core.actions import Invalid
 from talka.core.forms import VerbForm
 from talka.facilities import hours
 from talka.facilities.hours import NoSuchTime
@@ -49,14 +51,20 @@ class WhenForm(VerbForm):
             name: value for name, value in super().values().items() if name not in ("day", "begins", "until")
         }
 
-    def add_error(self, field: str | None, error: Any) -> None:
-        # The verbs speak of instants.
-        super().add_error(
-            {"starts": "begins", "ends": "until", "begun_at": "begins", "ended_at": "until"}.get(
-                field or "", field
-            ),
-            error,
-        )
+    def carry_out(self, verb: Callable[..., Any], subject: Any, *, by: Any, **more: Any) -> bool:
+        """The verbs speak of instants; what they refuse stands beside the time that was typed."""
+
+        def told(*args: Any, **values: Any) -> Any:
+            try:
+                return verb(*args, **values)
+            except Invalid as why:
+                why.field = TYPED.get(why.field or "", why.field)
+                raise
+
+        return super().carry_out(told, subject, by=by, **more)
+
+
+TYPED = {"starts": "begins", "ends": "until", "begun_at": "begins", "ended_at": "until"}
 
 
 class BookingForm(WhenForm):
@@ -176,8 +184,13 @@ def first_time(unit: Unit, text: str) -> datetime | None:
 
 
 def day_given(text: str | None) -> date:
-    """A day given in an address; today where it is none."""
+    """A day given in an address; today where it is none, or one that no calendar here will ever show."""
+    today = timezone.localdate()
     try:
-        return date.fromisoformat(text or "")
+        day = date.fromisoformat(text or "")
     except ValueError:
-        return timezone.localdate()
+        return today
+    return day if abs(day - today) < FAR else today
+
+
+FAR = timedelta(days=365 * 50)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from talka.billing import queries as prices
-from talka.core.actions import Invalid
+from talka.core.actions import Invalid, Refused
 from talka.core.forms import answer_status
 from talka.core.http import asker
 from talka.domains import queries as domains
@@ -125,6 +125,7 @@ def resource(request: HttpRequest, ecosystem: str, unit: str, code: str) -> Http
     events = calendar.events([row], window, by)
     opening = calendar.opening(parent, row, window)
     monday = window.starts.astimezone(parent.zone).date()
+    may_report = by is not None and rules.may_report(by, row)
     return render(
         request,
         "facilities/resource.html",
@@ -141,9 +142,9 @@ def resource(request: HttpRequest, ecosystem: str, unit: str, code: str) -> Http
             "after": monday + calendar.WEEK,
             "rates": _rates(row),
             "specification": [line for line in row.specification.splitlines() if line.strip()],
-            "faults": list(row.faults.filter(mended_at=None)) if by is not None and by.pk else [],
-            "may_report": by is not None and by.pk and rules.may_report(by, row),
-            "may_run": by is not None and by.pk and rules.may_run(by, row),
+            "faults": list(row.faults.filter(mended_at=None)) if may_report else [],
+            "may_report": may_report,
+            "may_run": by is not None and rules.may_run(by, row),
             "may_book": bool(by is not None and by.pk and calendar.projects_of(by, parent)),
         },
     )
@@ -221,27 +222,26 @@ def book(request: HttpRequest, ecosystem: str, unit: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         project = form.cleaned_data["project"]
         if "check" in request.POST:
-            return _checked(request, eco, row, form)
+            return _form(request, eco, row, form, _("Book"), checks=True, estimate=_estimated(form))
         values = form.values()
         values.pop("project")
         form.values = lambda: values  # type: ignore[method-assign]  # the project is the verb's subject
         if form.carry_out(actions.book, project, by=by):
             messages.success(request, _("Booked. You find it under “My work”, too."))
             return redirect(form.result)
-    return _form(request, eco, row, form, _("Book"))
+    return _form(request, eco, row, form, _("Book"), checks=True)
 
 
-def _checked(request: HttpRequest, eco: Ecosystem, unit: Unit, form: BookingForm) -> HttpResponse:
-    """The form again, with what the use would cost."""
+def _estimated(form: BookingForm) -> list[tuple[str, Decimal]]:
+    """What the use that the form asks for would cost; what cannot be reckoned is said in the form."""
     given = form.cleaned_data
-    told: list[tuple[str, Decimal]] = []
     try:
-        told = list(
+        return list(
             queries.estimate(given["project"], list(given["resources"]), given["starts"], given["ends"])
         )
     except Invalid as why:
         form.add_error(None, str(why))
-    return _form(request, eco, unit, form, _("Book"), estimate=told)
+    return []
 
 
 def _people(by: Any, projects: list[UserProject], runs: bool) -> Any:
@@ -314,7 +314,7 @@ def move_booking(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     """Another time for a booking."""
     eco = domains.enter(request, ecosystem)
     row = _booking(request, eco, pk)
-    by = asker(request)
+    by = _may(request, rules.may_change, row, actions.move_booking)
     form = MoveForm(request.POST or None, unit=row.unit, subject=row, runs=bool(rules.may_run(by, row)))
     if request.method == "POST" and form.carry_out(actions.move_booking, row, by=by):
         messages.success(request, _("Moved."))
@@ -335,8 +335,9 @@ def log_off(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     """The end of a use: what the instrument counted, what is to be said."""
     eco = domains.enter(request, ecosystem)
     row = _booking(request, eco, pk)
+    by = _may(request, rules.may_change, row, actions.log_off)
     form = LogOffForm(request.POST or None)
-    if request.method == "POST" and form.carry_out(actions.log_off, row, by=asker(request)):
+    if request.method == "POST" and form.carry_out(actions.log_off, row, by=by):
         messages.success(request, _("Logged off. The charges are final."))
         return redirect(row)
     return _form(request, eco, row.unit, form, _("Log off"), cancel=row.get_absolute_url())
@@ -346,8 +347,9 @@ def correct(request: HttpRequest, ecosystem: str, pk: int) -> HttpResponse:
     """Asks that a use be recorded with other times."""
     eco = domains.enter(request, ecosystem)
     row = _booking(request, eco, pk)
+    by = _may(request, rules.may_change, row, actions.ask_correction)
     form = CorrectionForm(request.POST or None, unit=row.unit, booking=row)
-    if request.method == "POST" and form.carry_out(actions.ask_correction, row, by=asker(request)):
+    if request.method == "POST" and form.carry_out(actions.ask_correction, row, by=by):
         messages.success(request, _("Sent. Whoever runs the unit decides on it."))
         return redirect(row)
     return _form(request, eco, row.unit, form, _("Ask for a correction"), cancel=row.get_absolute_url())
@@ -375,9 +377,7 @@ def report_fault(request: HttpRequest, ecosystem: str, unit: str, code: str) -> 
     eco = domains.enter(request, ecosystem)
     parent = _unit(eco, unit)
     row = get_object_or_404(queries.resources(parent), code=code)
-    by = asker(request)
-    if by is None or not by.pk:
-        return redirect_to_login(request.get_full_path(), reverse("sign-in"))
+    by = _may(request, rules.may_report, row, actions.report_fault)
     form = FaultForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.carry_out(actions.report_fault, row, by=by):
         messages.success(request, _("Reported. Thank you."))
@@ -466,6 +466,14 @@ def _booking(request: HttpRequest, eco: Ecosystem, pk: int) -> Booking:
     if not rules.may_see(asker(request), row):
         raise Http404
     return row
+
+
+def _may(request: HttpRequest, rule: Any, row: Any, verb: Any) -> Any:
+    """Whoever asks, if the rule lets them; Refused else, which a visitor sees as the way to sign in."""
+    by = asker(request)
+    if by is None or not rule(by, row):
+        raise Refused(verb.verb, cast(Any, request.user), needs=rule)
+    return by
 
 
 def _now(row: Booking) -> bool:
