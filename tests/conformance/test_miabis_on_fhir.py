@@ -303,7 +303,7 @@ def test_all_pages_are_walked(place: Place) -> None:
         }
         for number in range(120)
     ]
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    bundle: Any = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     answer = requests.post(place.url, json=bundle, auth=("anna", place.token), timeout=60)
     assert answer.status_code == 200, answer.text
     seen, page = set(), place.get("Patient", _count="50")

@@ -310,7 +310,7 @@ def statements(request: HttpRequest, ecosystem: str, limit: int = LIMIT, offset:
     return page(consent.visible(eco, reader(request)), limit, offset, _said)
 
 
-class Withdrawal(Schema):
+class ConsentWithdrawal(Schema):
     """A donor withdraws today: wholly, or the boxes named. Without a biobank: at every one."""
 
     id: str = Field(description="made by whoever sends it; sent again, it is the same withdrawal")
@@ -322,7 +322,7 @@ class Withdrawal(Schema):
 
 
 @router.post(BASE + "/withdrawals", response={201: StatementOut})
-def withdraw(request: HttpRequest, ecosystem: str, sent: Withdrawal) -> Any:
+def withdraw(request: HttpRequest, ecosystem: str, sent: ConsentWithdrawal) -> Any:
     """Takes consent back; the answer says how many nodes have signed by now that they obey."""
     eco = domains.enter(request, ecosystem)
     place = one_of(directory.biobanks(eco), "code", sent.biobank) if sent.biobank else eco

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from pydantic import Field
 
 from talka.billing.models import Activity, PayerAccount
@@ -75,6 +75,14 @@ table(
     parent=here,
     hidden=lambda who: {} if who is not None else {"expert": None},
 )
+table(
+    router,
+    "facilities.hours",
+    "/ecosystems/{ecosystem}/opening-hours",
+    name="OpeningHours",
+    where=InEcosystem,
+    parent=here,
+)
 
 
 # ---------------------------------------------------------------- what is free
@@ -87,7 +95,7 @@ class SpanOut(Schema):
     ends: datetime
 
 
-class EventOut(SpanOut):
+class CalendarEventOut(SpanOut):
     """What is in a calendar. Of what is none of the reader's business only that it is taken."""
 
     resource: str
@@ -118,7 +126,9 @@ def _resources(unit: Unit, codes: list[str]) -> list[Resource]:
     return [known[code] for code in codes]
 
 
-@router.get(ONE + "/calendar", response=list[EventOut], summary="What is taken in a unit within some days")
+@router.get(
+    ONE + "/calendar", response=list[CalendarEventOut], summary="What is taken in a unit within some days"
+)
 def unit_calendar(
     request: HttpRequest, ecosystem: str, unit: str, first: date, last: date, resource: str = ""
 ) -> Any:
@@ -334,7 +344,7 @@ def read_booking(request: HttpRequest, ecosystem: str, pk: int) -> Any:
 def book(request: HttpRequest, ecosystem: str, unit: str, project: str, given: BookingIn) -> Any:
     """Books several resources for one time, all or none, by the rules of the pages."""
     row = _project(request, ecosystem, unit, project)
-    return 201, _shown(actions.book(row, by=actor(request), **_asked(row, given)))
+    return Status(201, _shown(actions.book(row, by=actor(request), **_asked(row, given))))
 
 
 @router.post(PROJECT + "/series", response={201: SeriesOut}, summary="Books a series")
@@ -343,7 +353,7 @@ def book_series(request: HttpRequest, ecosystem: str, unit: str, project: str, g
     row = _project(request, ecosystem, unit, project)
     done = actions.book_series(row, by=actor(request), rule=given.rule, skip=given.skip, **_asked(row, given))
     numbers = list(done.bookings.values_list("pk", flat=True))
-    return 201, {"id": done.pk, "bookings": numbers, "skipped": done.skipped}
+    return Status(201, {"id": done.pk, "bookings": numbers, "skipped": done.skipped})
 
 
 @router.post(BOOKINGS + "/{int:pk}/move", response=BookingOut, summary="Moves a booking")
@@ -463,7 +473,9 @@ def ask_correction(request: HttpRequest, ecosystem: str, pk: int, given: TimesIn
     """With the reason; whoever runs the unit decides."""
     row = _booking(request, ecosystem, pk)
     times = {"begun_at": given.begun_at, "ended_at": given.ended_at}
-    return 201, _numbered(actions.ask_correction(row, by=actor(request), reason=given.reason, **times))
+    return Status(
+        201, _numbered(actions.ask_correction(row, by=actor(request), reason=given.reason, **times))
+    )
 
 
 @router.post(
@@ -482,7 +494,9 @@ def decide_correction(request: HttpRequest, ecosystem: str, pk: int, given: Deci
 def report_fault(request: HttpRequest, ecosystem: str, unit: str, code: str, given: FaultIn) -> Any:
     """If it cannot be used, it is out of order from now on."""
     row = _resource(request, ecosystem, unit, code)
-    return 201, _numbered(actions.report_fault(row, by=actor(request), text=given.text, stops=given.stops))
+    return Status(
+        201, _numbered(actions.report_fault(row, by=actor(request), text=given.text, stops=given.stops))
+    )
 
 
 @router.post(ONE + "/faults/{int:pk}/mend", response=Numbered, summary="Says that a fault is mended")
@@ -537,7 +551,7 @@ def make_wish(request: HttpRequest, ecosystem: str, unit: str, project: str, giv
         account=_account(given.account) if given.account else None,
         purpose=given.purpose,
     )
-    return 201, _wish(made)
+    return Status(201, _wish(made))
 
 
 @router.post(PROJECT + "/wishes/{int:pk}/withdraw", response=WishOut, summary="Leaves the waiting list")
@@ -633,7 +647,7 @@ def put_person(request: HttpRequest, ecosystem: str, unit: str, given: PersonIn)
 def remove_person(request: HttpRequest, ecosystem: str, unit: str, given: PersonIn) -> Any:
     """The last manager stays."""
     actions.remove_person(_unit(request, ecosystem, unit), by=actor(request), account=_account(given.account))
-    return 204, None
+    return Status(204, None)
 
 
 @router.put(ONE + "/hours", response=Numbered, summary="Sets opening hours")
@@ -660,7 +674,7 @@ def add_closure(request: HttpRequest, ecosystem: str, unit: str, given: ClosureI
         title_lv=given.title.lv,
         title_en=given.title.en,
     )
-    return 201, _numbered(made)
+    return Status(201, _numbered(made))
 
 
 @router.delete(ONE + "/closures/{int:pk}", response={204: None}, summary="Opens again what was closed")
@@ -670,7 +684,7 @@ def remove_closure(request: HttpRequest, ecosystem: str, unit: str, pk: int) -> 
         Closure.objects.select_related("unit"), pk=pk, unit=_unit(request, ecosystem, unit)
     )
     actions.remove_closure(row, by=actor(request))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(
@@ -682,7 +696,7 @@ def add_mode(request: HttpRequest, ecosystem: str, unit: str, code: str, given: 
     made = actions.add_mode(
         row, by=actor(request), code=given.code, title_lv=given.title.lv, title_en=given.title.en
     )
-    return 201, _numbered(made)
+    return Status(201, _numbered(made))
 
 
 @router.post(ONE + "/resources/{code}/withdraw", response=Numbered, summary="Withdraws a resource for good")
@@ -706,7 +720,7 @@ def qualify(request: HttpRequest, ecosystem: str, unit: str, code: str, given: Q
         ends=given.ends,
         trained_by=given.trained_by,
     )
-    return 201, _numbered(made)
+    return Status(201, _numbered(made))
 
 
 @router.post(ONE + "/qualifications/{int:pk}/end", response=Numbered, summary="Ends a qualification today")
@@ -722,8 +736,9 @@ def add_certificate(request: HttpRequest, ecosystem: str, unit: str, given: Cert
     """It counts at every unit."""
     row = _unit(request, ecosystem, unit)
     values = given.dict(exclude={"account"})
-    return 201, _numbered(
-        actions.add_certificate(row, by=actor(request), account=_account(given.account), **values)
+    return Status(
+        201,
+        _numbered(actions.add_certificate(row, by=actor(request), account=_account(given.account), **values)),
     )
 
 
@@ -734,7 +749,7 @@ def publish_terms(request: HttpRequest, ecosystem: str, unit: str, given: TermsI
     made = actions.publish_terms(
         row, by=actor(request), since=given.since, text_lv=given.text.lv, text_en=given.text.en
     )
-    return 201, _numbered(made)
+    return Status(201, _numbered(made))
 
 
 @router.post(ONE + "/terms/{int:number}/accept", response=Numbered, summary="Accepts a version of the terms")
@@ -798,7 +813,7 @@ def _values(unit: Unit, given: ProjectIn) -> dict[str, Any]:
 def add_project(request: HttpRequest, ecosystem: str, unit: str, given: ProjectIn) -> Any:
     """By whoever runs the unit."""
     row = _unit(request, ecosystem, unit)
-    return 201, _numbered(actions.add_project(row, by=actor(request), **_values(row, given)))
+    return Status(201, _numbered(actions.add_project(row, by=actor(request), **_values(row, given))))
 
 
 @router.put(PROJECT, response=Numbered, summary="Changes a project")
@@ -821,4 +836,4 @@ def remove_member(request: HttpRequest, ecosystem: str, unit: str, project: str,
     """What is booked stays."""
     row = _project(request, ecosystem, unit, project)
     actions.remove_member(row, by=actor(request), account=_account(given.account))
-    return 204, None
+    return Status(204, None)

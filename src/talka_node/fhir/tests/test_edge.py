@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
-from fhirclient.models import fhirelementfactory  # type: ignore[import-untyped]
+from fhirclient.models import fhirelementfactory
 from starlette.applications import Starlette
 from starlette.requests import Request
 
