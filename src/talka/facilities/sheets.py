@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import time
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from talka.billing.models import Issuer, Tariff
 from talka.core.actions import Invalid
-from talka.core.sheets import Choice, Column, Day, Lines, Number, Ref, Refs, Sheet, Whole, YesNo, bilingual
+from talka.core.sheets import (
+    BadCell,
+    Choice,
+    Column,
+    Day,
+    Lines,
+    Number,
+    Ref,
+    Refs,
+    Sheet,
+    Whole,
+    YesNo,
+    bilingual,
+)
 from talka.domains.models import Ecosystem
 from talka.facilities import actions
 from talka.facilities.models import (
     Charged,
     Method,
+    OpeningHours,
     Resource,
     ResourceKind,
     ResourceState,
@@ -189,14 +204,66 @@ class Resources(Sheet):
         ).prefetch_related("method_links__method")
 
     def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> Resource:
-        return actions.add_resource(values.pop("unit"), by=by, **_given(Resource, values))
+        given = {name: value for name, value in values.items() if name != "unit"}
+        return actions.add_resource(values["unit"], by=by, **_given(Resource, given))
 
     def change(self, row: Resource, values: dict[str, Any], *, by: Any) -> Resource:
-        moved = values.pop("unit", row.unit)
+        moved = values.get("unit", row.unit)
         if moved.pk != row.unit_id:
             message = _("%(what)s belongs to %(unit)s and stays there; add it anew at the other one.")
             raise Invalid(message % {"what": row, "unit": row.unit}, field="unit")
-        return actions.edit_resource(row, by=by, **_given(Resource, values))
+        given = {name: value for name, value in values.items() if name != "unit"}
+        return actions.edit_resource(row, by=by, **_given(Resource, given))
+
+
+class Clock(Column):
+    """A time of day, as in 08:00."""
+
+    def parse(self, text: str, context: Any) -> time:
+        try:
+            return time.fromisoformat(text.strip().zfill(5))
+        except ValueError:
+            raise BadCell(
+                _("“%(text)s” is no time of day; write for example 08:00") % {"text": text[:40]}
+            ) from None
+
+    def show(self, value: Any) -> str:
+        return f"{value:%H:%M}" if value is not None else ""
+
+
+class Hours(Sheet):
+    """Opening hours, a row for each day; without a resource those of the unit."""
+
+    code, label, model = "facilities.hours", _("Opening hours"), OpeningHours
+    over = "domains.ecosystem"
+    columns = (
+        Ref("unit", _("Unit"), among=units, required=True),
+        Ref("resource", _("Only of"), among=resources, attribute="place"),
+        Whole("weekday", _("Day of the week, Monday is 1"), required=True),
+        Clock("opens", _("Opens"), required=True),
+        Clock("closes", _("Closes"), required=True),
+    )
+    key = ("unit", "resource", "weekday", "opens")
+
+    def rows(self, parent: Ecosystem) -> Any:
+        return OpeningHours.objects.filter(unit__ecosystem=parent).select_related("unit", "resource__unit")
+
+    def add(self, parent: Ecosystem, values: dict[str, Any], *, by: Any) -> OpeningHours:
+        return self._set(values["unit"], values.get("resource"), values, by)
+
+    def change(self, row: OpeningHours, values: dict[str, Any], *, by: Any) -> OpeningHours:
+        now = {name: getattr(row, name) for name in ("weekday", "opens", "closes")}
+        return self._set(row.unit, row.resource, {**now, **values}, by)
+
+    def _set(self, unit: Unit, resource: Resource | None, values: dict[str, Any], by: Any) -> OpeningHours:
+        """The verb sets a week as a whole: the other days stay as they are."""
+        unit = Unit.objects.get(pk=unit.pk)  # each day set before made a revision of it
+        rows = OpeningHours.objects.filter(unit=unit, resource=resource)
+        week = {(row.weekday, row.opens): row.closes for row in rows}
+        week[int(values["weekday"]), values["opens"]] = values["closes"]
+        hours = [(weekday, opens, closes) for (weekday, opens), closes in week.items()]
+        actions.set_hours(unit, by=by, hours=hours, resource=resource)
+        return rows.get(weekday=values["weekday"], opens=values["opens"])
 
 
 def _given(model: type[Unit] | type[Resource], values: Mapping[str, Any]) -> dict[str, Any]:

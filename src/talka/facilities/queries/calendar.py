@@ -131,7 +131,9 @@ def bookings_of(by: Any) -> QuerySet[Booking]:
 def waiting_for(unit: Unit) -> QuerySet[Booking]:
     """Bookings of a unit that wait for approval."""
     rows = Booking.objects.filter(unit=unit, state=BookingState.ASKED)
-    return rows.select_related("unit__ecosystem", "account__person", "project").prefetch_related("slots__resource")
+    return rows.select_related("unit__ecosystem", "account__person", "project").prefetch_related(
+        "slots__resource"
+    )
 
 
 def projects_of(by: Any, unit: Unit) -> list[UserProject]:

@@ -16,6 +16,7 @@ from talka.core.actions import SYSTEM
 from talka.facilities import actions
 from talka.facilities.models import Booking, BookingState, Correction, Fault, UnitPart, Use
 from talka.facilities.tests.factories import Scene, another, at, booked, monday, resource, scene
+from talka.network.tests.factories import ecosystem
 from talka.network.tests.test_pages import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -249,8 +250,6 @@ def test_the_catalogue_finds_by_words_method_unit_and_kind(drawn: Scene, client:
 
 
 def test_an_empty_catalogue_says_what_will_stand_there(client: Client) -> None:
-    from talka.network.tests.factories import ecosystem
-
     ecosystem()
     page = text(client.get(f"{AT}/"))
     assert "Nothing can be booked yet" in page
