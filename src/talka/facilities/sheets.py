@@ -156,7 +156,7 @@ class Resources(Sheet):
     code, label, model = "facilities.resources", _("Instruments, rooms and experts"), Resource
     over = "domains.ecosystem"
     columns = (
-        Ref("unit", _("Unit"), among=units, required=True),
+        Ref("unit", _("Core facility"), among=units, required=True),
         CODE,
         ORDER,
         Choice("kind_of", _("Kind"), required=True, choices=ResourceKind),
@@ -237,7 +237,7 @@ class Hours(Sheet):
     code, label, model = "facilities.hours", _("Opening hours"), OpeningHours
     over = "domains.ecosystem"
     columns = (
-        Ref("unit", _("Unit"), among=units, required=True),
+        Ref("unit", _("Core facility"), among=units, required=True),
         Ref("resource", _("Only of"), among=resources, attribute="place"),
         Whole("weekday", _("Day of the week, Monday is 1"), required=True),
         Clock("opens", _("Opens"), required=True),
