@@ -1,7 +1,8 @@
 """Who may read what of the record, and what the linter may tell whom: the same for pages and programs.
 
 Kinds of rows that anybody may read are written out. Of what hangs in a draft, and of reports and files that are not
-public yet, only those are told who may see drafts or whose institution it is; of people, those who administer.
+public yet, only those are told who may see drafts or whose institution it is; of people, those who administer; of what
+is between few, whom the rule of its own room lets see it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from talka.billing import rules as billing
+from talka.biobanks import rules as biobanks
 from talka.core import lint
 from talka.core.lint import SEVERITIES, Finding
 from talka.core.models import Attachment, Change, Event, Noun, Report, ReportState
 from talka.core.rules import Fact, fact
 from talka.domains.models import Ecosystem
+from talka.facilities import rules as facilities
 from talka.governance import rules as governance
 from talka.governance.models import Decision, DecisionState
 from talka.parties import rules as parties
@@ -59,6 +63,9 @@ TOLD = frozenset(
         "portfolio.project",
         "portfolio.kpi",
         "portfolio.partnership",
+        "facilities.unit",
+        "facilities.resource",
+        "facilities.method",
     }
 )
 
@@ -71,6 +78,10 @@ PARTS = {
     "plan.resultindicator": "measure",
     "plan.assignment": "measure",
     "plan.funding": "measure",
+    "facilities.mode": "resource",
+    "facilities.resourcemethod": "resource",
+    "facilities.openinghours": "unit",
+    "facilities.closure": "unit",
     "biobanks.networkmember": "network",
     "biobanks.collectionnetwork": "collection",
     "biobanks.resourcepart": "resource",
@@ -84,6 +95,25 @@ PARTS = {
 }
 
 VERBS = 500  # verbs on one row, the newest first, whose removed parts are looked up
+
+# Rows that are between few: their history is for those whom the room's own rule lets see them, and no list of what was
+# done in an ecosystem tells of them. What competitors book and pay is no business of a coordinator, or of each other;
+# what donors said is none of anybody but who took it in.
+BETWEEN_FEW: dict[str, Fact] = {
+    **{
+        model._meta.label_lower: rule
+        for label, rule in (
+            ("billing", billing.may_see | billing.may_see_aid),
+            ("facilities", facilities.may_see),
+        )
+        for model in apps.get_app_config(label).get_models()
+        if model._meta.label_lower not in TOLD
+    },
+    "biobanks.statement": biobanks.may_take_in,
+    "biobanks.batch": biobanks.may_run_nodes,
+    "biobanks.receipt": biobanks.may_run_nodes,
+    "biobanks.destructionorder": biobanks.may_take_down,
+}
 
 PERSONAL = frozenset(
     {"parties.person", "parties.affiliation", "parties.account", "parties.grant", "parties.token"}
@@ -165,6 +195,8 @@ def may_read(who: Any, row: Any) -> bool:
         return parties.may_administer(who, row)
     if isinstance(row, Report):
         return may_see_unjudged(who, row)  # it names the officials who wrote and judged it
+    if row.kind() in BETWEEN_FEW:
+        return BETWEEN_FEW[row.kind()](who, row)
     if row.kind() not in TOLD:
         return may_see_drafts(who, row)
     if isinstance(row, Decision):
@@ -202,7 +234,7 @@ _HANGING: tuple[tuple[type[Noun], str, Any], ...] = (
 
 def events(ecosystem: Ecosystem, who: Any) -> QuerySet[Event]:
     """What was done in an ecosystem, newest first; the public is told of public rows that are not in drafts."""
-    found = Event.objects.filter(ecosystem_id=ecosystem.pk)
+    found = Event.objects.filter(ecosystem_id=ecosystem.pk).exclude(subject_kind__in=BETWEEN_FEW)
     place = _Place(ecosystem.pk)
     if not parties.may_administer(who, place):
         found = found.exclude(subject_kind__in=PERSONAL)

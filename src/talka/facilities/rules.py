@@ -16,10 +16,14 @@ from talka.facilities.models import (
     Correction,
     ProjectMember,
     Resource,
+    Slot,
+    TermsAcceptance,
     Unit,
     UnitPart,
     UnitPerson,
+    Use,
     UserProject,
+    WishedResource,
 )
 
 edits = permission("facilities.edit", _("Add core facilities of one's institutions and say who runs them"))
@@ -32,9 +36,26 @@ def unit_of(subject: Any) -> Unit | None:
     if isinstance(subject, Resource | UserProject | Booking):
         return subject.unit
     resource = getattr(subject, "resource", None)
-    if isinstance(subject, Correction):
-        return subject.use.booking.unit
+    match subject:
+        case Correction():
+            return subject.use.booking.unit
+        case Use() | Slot():
+            return subject.booking.unit
+        case ProjectMember():
+            return subject.project.unit
+        case WishedResource():
+            return subject.wish.unit
+        case TermsAcceptance():
+            return subject.terms.unit
     return getattr(subject, "unit", None) or (resource.unit if resource is not None else None)
+
+
+def _project_of(subject: Any) -> UserProject | None:
+    """The project that a row belongs to, itself or through its booking."""
+    if isinstance(subject, UserProject):
+        return subject
+    found: UserProject | None = getattr(getattr(subject, "booking", None) or subject, "project", None)
+    return found
 
 
 def parts_in(by: Any, unit: Unit | None) -> frozenset[str]:
@@ -74,14 +95,14 @@ def runs(by: Any, subject: Any) -> bool:
 @fact
 def leads_the_project(by: Any, subject: Any) -> bool:
     """The actor leads the project that is to be used for."""
-    project = subject if isinstance(subject, UserProject) else getattr(subject, "project", None)
+    project = _project_of(subject)
     return project is not None and by.pk is not None and project.lead_id == by.pk
 
 
 @fact
 def works_on_the_project(by: Any, subject: Any) -> bool:
     """The actor leads the project or is a member of it, today."""
-    project = subject if isinstance(subject, UserProject) else getattr(subject, "project", None)
+    project = _project_of(subject)
     if project is None or by.pk is None:
         return False
     if project.lead_id == by.pk:
@@ -94,7 +115,8 @@ def works_on_the_project(by: Any, subject: Any) -> bool:
 @fact
 def is_the_user(by: Any, subject: Any) -> bool:
     """The booking is the actor's own."""
-    return by.pk is not None and getattr(subject, "account_id", None) == by.pk
+    booked = getattr(subject, "booking", None) or subject
+    return by.pk is not None and getattr(booked, "account_id", None) == by.pk
 
 
 @fact

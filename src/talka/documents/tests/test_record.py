@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
 
+from talka.billing.models import Charge
 from talka.core import attachments, reports
 from talka.core.actions import SYSTEM
 from talka.core.models import Attachment, Report
@@ -21,6 +22,7 @@ from talka.core.testing import acting
 from talka.core.values import Period
 from talka.documents import record
 from talka.domains.models import Ecosystem
+from talka.facilities.tests import factories as facility
 from talka.governance import actions as governance
 from talka.governance.tests.factories import body, decision
 from talka.parties.models import Account, Organisation
@@ -198,3 +200,23 @@ def test_every_part_hangs_where_it_is_said_to() -> None:
         assert model is not None, kind
         parent = model._meta.get_field(column).related_model
         assert parent.kind() in record.TOLD, kind  # type: ignore[union-attr]
+
+
+def test_what_is_between_few_is_told_to_them_alone() -> None:
+    """A booking, its project, its charge: for who booked, who runs the unit, who keeps the books; no coordinator."""
+    drawn = facility.scene()
+    booking = facility.booked(drawn, 1, 10, 12)
+    charge = Charge.objects.get()
+    who: dict[str, Account | None] = {
+        "anna": drawn.anna,
+        "bruno": drawn.bruno,
+        "cilda": drawn.cilda,
+        "coordinator": factories.account("Elza", "coordinator", where=drawn.eco),
+        "public": None,
+    }
+    for row in (booking, booking.slots.get(), booking.project, charge, drawn.payer):
+        assert {name for name, each in who.items() if record.may_read(each, row)} == {"anna", "bruno"}
+    for name, each in who.items():
+        kinds = set(record.events(drawn.eco, each).values_list("subject_kind", flat=True))
+        assert not kinds & {"facilities.booking", "facilities.userproject", "billing.charge"}, name
+        assert record.may_read(each, drawn.microscope)
