@@ -96,19 +96,20 @@ PARTS = {
 
 VERBS = 500  # verbs on one row, the newest first, whose removed parts are looked up
 
+
+def _kinds(room: str) -> list[str]:
+    """The kinds of rows of a room that are not everybody's."""
+    kinds = [model._meta.label_lower for model in apps.get_app_config(room).get_models()]
+    return [kind for kind in kinds if kind not in TOLD]
+
+
 # Rows that are between few: their history is for those whom the room's own rule lets see them, and no list of what was
 # done in an ecosystem tells of them. What competitors book and pay is no business of a coordinator, or of each other;
 # what donors said is none of anybody but who took it in.
 BETWEEN_FEW: dict[str, Fact] = {
-    **{
-        model._meta.label_lower: rule
-        for label, rule in (
-            ("billing", billing.may_see | billing.may_see_aid),
-            ("facilities", facilities.may_see),
-        )
-        for model in apps.get_app_config(label).get_models()
-        if model._meta.label_lower not in TOLD
-    },
+    **dict.fromkeys(_kinds("billing"), billing.may_see),
+    **dict.fromkeys(("billing.aidgrant", "billing.undertakinglink", "billing.customer"), billing.may_see_aid),
+    **dict.fromkeys(_kinds("facilities"), facilities.may_see),
     "biobanks.statement": biobanks.may_take_in,
     "biobanks.batch": biobanks.may_run_nodes,
     "biobanks.receipt": biobanks.may_run_nodes,
