@@ -285,7 +285,7 @@ class TestFromTheStart:
         assert sorted(answer) == ["accounts", "address", "loaded"]
         assert answer["address"] == "http://localhost:8000/"
         assert {account["role"] for account in answer["accounts"]} == {
-            "administrator", "coordinator", "officer", "council", "viewer",
+            "administrator", "coordinator", "officer", "council", "viewer", "accountant", "facility_manager",
         }  # fmt: skip
         files = [
             path.name
@@ -302,7 +302,7 @@ class TestFromTheStart:
         again = command(home, "up", "--check", "--json")
         assert again.returncode == 0, again.stderr
         demo = json.loads(again.stdout)["loaded"]
-        assert [(each["new"], each["changed"]) for each in demo] == [(0, 0)]
+        assert [(each["new"], each["changed"]) for each in demo] == [(0, 0)] * len(demo)
         assert events_of(home) == before
 
     def test_without_the_demo_nothing_is_loaded(self, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -145,7 +145,7 @@ def _write_rows(model: type[models.Model], out: IO[bytes]) -> tuple[int, str]:
 
 def _plain(value: Any) -> str:
     """Times to the microsecond: an event is sealed with its own, and Django's encoder would round them."""
-    if isinstance(value, date):  # and datetime
+    if isinstance(value, date | time):  # and datetime
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)

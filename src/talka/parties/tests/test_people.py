@@ -256,7 +256,7 @@ def test_bad_places_and_roles_are_named() -> None:
         ],
     )
     assert [(problem.place, problem.message) for problem in preview.problems] == [
-        ("row 1, Roles", "“king” is not one of: viewer, officer, council, coordinator, administrator"),
+        ("row 1, Roles", "“king” is not one of: viewer, officer, facility_manager, accountant, council, coordinator, administrator"),
         ("row 2, Roles", "Say in which ecosystem, as in “officer: one”, or “officer: *” for all of them"),
         ("row 3, Roles", "“three” is not known"),
         ("row 4, Works in", "“agentura” is not known; nearest: liaa"),

@@ -59,5 +59,5 @@ def test_an_overview_that_is_not_kept_costs_the_same_for_one_and_three(
     rows: int, client: Client, django_assert_num_queries: Any
 ) -> None:
     url = ecosystem(rows).get_absolute_url()
-    with django_assert_num_queries(SHOWN + 48):
+    with django_assert_num_queries(SHOWN + 51):
         client.get(url)

@@ -448,6 +448,8 @@ def test_every_table_of_the_house_opens_and_comes_back_the_same(client_: Client,
         where = {} if parent is HUB else {"in": parent.pk}
         if not sheet.may_edit(parent, Account.objects.get(email="admin@example.test")):
             continue
+        if code == "biobanks.nodes":
+            continue  # the demo registers none, since nothing would answer
         row = next(iter(sheet.rows(parent)))
         for url in (
             address("sheet", code),
