@@ -15,6 +15,7 @@ from talka.core.sheets import SHEETS, Raw
 from talka.core.testing import acting
 from talka.parties import actions, queries
 from talka.parties.models import Account, Affiliation, Grant, Person, Token
+from talka.parties.roles import ROLES
 from talka.parties.tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -256,7 +257,7 @@ def test_bad_places_and_roles_are_named() -> None:
         ],
     )
     assert [(problem.place, problem.message) for problem in preview.problems] == [
-        ("row 1, Roles", "“king” is not one of: viewer, officer, facility_manager, accountant, council, coordinator, administrator"),
+        ("row 1, Roles", f"“king” is not one of: {', '.join(ROLES)}"),
         ("row 2, Roles", "Say in which ecosystem, as in “officer: one”, or “officer: *” for all of them"),
         ("row 3, Roles", "“three” is not known"),
         ("row 4, Works in", "“agentura” is not known; nearest: liaa"),
