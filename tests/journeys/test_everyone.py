@@ -118,7 +118,6 @@ PUBLIC = [
     "biomed/biobanks/resources/example-cancer/",
     "biomed/biobanks/nodes/",
     "biomed/biobanks/consent/",
-    "biomed/biobanks/consent/forms/invented-broad/1/",
     "biomed/biobanks/consent/collectors/example-hospital/",
     "biomed/facilities/",
     "biomed/facilities/?text=zzzz",
@@ -211,9 +210,9 @@ SIGNED_IN = [
 ]
 SIGNED_IN += [
     "biomed/biobanks/add/",
+    "biomed/biobanks/consent/forms/invented-broad/1/",
     "biomed/biobanks/nodes/add/",
     "biomed/biobanks/example-clinical/edit/",
-    "biomed/biobanks/example-clinical/confirm/",
     "biomed/biobanks/example-clinical/add-collection/",
     "biomed/biobanks/example-clinical/add-quality/",
     "biomed/biobanks/example-clinical/collections/lungs/edit/",
@@ -254,6 +253,7 @@ COUNCIL = [
 ONLY_POSTED = {
     "billing-journal",
     "billing-run",
+    "biobank-confirm",
     "booking-decide",
     "booking-step",
     "consent-form-publish",
