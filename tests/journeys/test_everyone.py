@@ -210,7 +210,7 @@ SIGNED_IN = [
 ]
 SIGNED_IN += [
     "biomed/biobanks/add/",
-    "biomed/biobanks/consent/forms/invented-broad/1/",
+    "biomed/biobanks/consent/forms/invented-broad/2/",
     "biomed/biobanks/nodes/add/",
     "biomed/biobanks/example-clinical/edit/",
     "biomed/biobanks/example-clinical/add-collection/",
