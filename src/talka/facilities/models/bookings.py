@@ -113,10 +113,6 @@ class Booking(Noun):
         return self.unit.ecosystem_id
 
     @property
-    def is_live(self) -> bool:
-        return self.state in LIVE
-
-    @property
     def length(self) -> timedelta:
         return self.ends - self.starts
 
